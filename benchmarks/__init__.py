@@ -1,0 +1,1 @@
+"""What PeerSettle costs in gas, beside its peers, on a local anvil."""
