@@ -15,7 +15,9 @@
         │   └── RpcUnavailable         the node did not answer; trying again may help
         ├── WrongChain                 the node is on another chain than asked for
         ├── NotDeployed                no record of the contracts on this chain
+        ├── InsufficientFunds          the sender cannot pay the value and the fees
         ├── TransactionStuck           not included in time, fee bumps spent; carries the hashes
+        ├── TransactionLost            another transaction has taken its nonce; it will never be included
         └── Reverted                   the chain said no; one subclass for each of our reasons
             ├── Expired, TooEarly, WrongSubmitter, WrongTaker, BadParties, BadSignature, NonceUsed, BadNonceMask,
             ├── LegPartyMissing, BadLeg, UnknownKind, OneLedgerOnly, TransferFailed, InexactTransfer, BadApproval,
@@ -135,8 +137,16 @@ class NotDeployed(ChainError):
     """No record of the contracts on this chain."""
 
 
+class InsufficientFunds(ChainError):
+    """The sender cannot pay the value and the fees."""
+
+
 class TransactionStuck(ChainError):
     """Not included in time, and the fee bumps are spent. Carries every hash that may still be included."""
+
+
+class TransactionLost(ChainError):
+    """Another transaction has taken its nonce; it will never be included."""
 
 
 class Reverted(ChainError):

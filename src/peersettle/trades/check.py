@@ -20,7 +20,7 @@ from peersettle.types import ZERO_ADDRESS, Address, Hash32, from_units
 
 
 class ProblemCode(IntEnum):
-    """As in `SettlementCheck.vy`, number by number; STALE_TERMS and above are this side's own."""
+    """As in `SettlementCheck.vy`, number by number; DRY_RUN is this side's own."""
 
     SUBMITTER = 1
     EARLY = 2
