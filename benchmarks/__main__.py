@@ -80,12 +80,14 @@ def main() -> int:
         table.add_row(f"peer: {name}", "", "", f"{figure:,}")
     console.print(table)
     console.print(
-        f"floor of the swap {floor.total:,} = 21,000 + calldata {floor.calldata:,} + transfers {sum(floor.transfers):,} "
-        f"+ cold tokens {floor.token_access:,} + ecrecover {floor.ecrecover:,} + nonce {floor.nonce:,} + log {floor.log:,}; "
-        f"ours is {gas['swap'] - floor.total:,} above it"
+        f"floor of the swap {floor.total:,} = 21,000 + calldata {floor.calldata:,} "
+        f"+ transfers {sum(floor.transfers):,} + cold tokens {floor.token_access:,} + ecrecover {floor.ecrecover:,} "
+        f"+ nonce {floor.nonce:,} + log {floor.log:,}; ours is {gas['swap'] - floor.total:,} above it"
     )
     for name, rate in speed.items():
-        console.print(f"{name} {rate:,}" + (f" (target ≥ {RATE_TARGET:,})" if name == "rate.sign_recover_per_s" else ""))
+        console.print(
+            f"{name} {rate:,}" + (f" (target ≥ {RATE_TARGET:,})" if name == "rate.sign_recover_per_s" else "")
+        )
 
     result = {
         "gas.floor.swap": floor.total,

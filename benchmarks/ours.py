@@ -1,4 +1,4 @@
-"""What PeerSettle itself needs, under the same conditions as the peers: one receipt for each entry point and leg kind."""
+"""What PeerSettle itself needs, under the conditions of the peers: a receipt for each entry point and leg kind."""
 
 import json
 from collections.abc import Sequence
@@ -8,8 +8,7 @@ from typing import Any
 import coincurve
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
-from vyper import compile_code  # type: ignore[import-untyped]
-
+from vyper import compile_code
 from web3.contract import Contract
 from web3.types import TxReceipt
 
@@ -49,16 +48,12 @@ class Bench:
         self.scene = scene
         artifact = json.loads(ARTIFACT.read_text())
         self.permit2 = deploy(scene.w3, scene.relayer, *compiled("Permit2"))
-        self.settlement = deploy(
-            scene.w3, scene.relayer, artifact["abi"], artifact["bytecode"], self.permit2.address
-        )
+        self.settlement = deploy(scene.w3, scene.relayer, artifact["abi"], artifact["bytecode"], self.permit2.address)
         self.domain = Domain(scene.w3.eth.chain_id, Address(self.settlement.address))
         self.maker_token, self.taker_token = (
             Address(token.address) for token in (scene.maker_token, scene.taker_token)
         )
-        self.parties = tuple(
-            sorted((Address(a.address) for a in (scene.maker, scene.taker)), key=lambda a: int(a, 16))
-        )
+        self.parties = tuple(sorted((Address(a.address) for a in (scene.maker, scene.taker)), key=lambda a: int(a, 16)))
         self._swap_nonce = 0
         self._trade_bit = 0
         scene.approve(self.settlement.address)
@@ -120,9 +115,7 @@ class Bench:
         )
         return self.scene.settle(self.scene.relayer, call)
 
-    def settle(
-        self, document: SignedTrade, sender: LocalAccount, approvals: Sequence[Approval] = ()
-    ) -> TxReceipt:
+    def settle(self, document: SignedTrade, sender: LocalAccount, approvals: Sequence[Approval] = ()) -> TxReceipt:
         """Settle a trade."""
         call = self.settlement.functions.settle(
             document.trade.to_abi(), document.in_order(), [a.to_abi() for a in approvals]
@@ -132,9 +125,7 @@ class Bench:
     def settle_net(self, first_nonce: int, sender: LocalAccount) -> TxReceipt:
         """`NET_SWAPS` swaps between the two, netted; the sender's own signatures are left out."""
         signers = "maker taker" if sender is self.scene.relayer else "maker"
-        quotes = [
-            self.quote(nonce=NETTABLE | (first_nonce + index), signers=signers) for index in range(NET_SWAPS)
-        ]
+        quotes = [self.quote(nonce=NETTABLE | (first_nonce + index), signers=signers) for index in range(NET_SWAPS)]
         call = self.settlement.functions.settle_net(*net(quotes).to_abi())
         return self.scene.settle(sender, call, swaps=NET_SWAPS)
 
@@ -173,17 +164,13 @@ def measure(scene: Scene) -> tuple[dict[str, int], Floor]:
     bench.settle_net(0, scene.relayer)  # puts the netting word in use
     figures |= {
         "net50_per_trade": round(bench.settle_net(NET_SWAPS, scene.relayer)["gasUsed"] / NET_SWAPS),
-        "net50_by_party_per_trade": round(
-            bench.settle_net(2 * NET_SWAPS, scene.taker)["gasUsed"] / NET_SWAPS
-        ),
+        "net50_by_party_per_trade": round(bench.settle_net(2 * NET_SWAPS, scene.taker)["gasUsed"] / NET_SWAPS),
         "batch2_relayed": bench.settle_batch()["gasUsed"],
     }
     figures |= measure_approvals(bench)
     figures |= measure_kinds(bench)
     cancel = send(scene.w3, scene.maker, bench.settlement.functions.cancel(0, 1 << 255))
-    notice = send(
-        scene.w3, scene.maker, bench.settlement.functions.cancel_trade(list(bench.parties), 0, 1 << 254)
-    )
+    notice = send(scene.w3, scene.maker, bench.settlement.functions.cancel_trade(list(bench.parties), 0, 1 << 254))
     return figures | {"cancel": cancel["gasUsed"], "cancel_trade": notice["gasUsed"]}, floor
 
 
@@ -215,9 +202,7 @@ def measure_approvals(bench: Bench) -> dict[str, int]:
         quote = Quote(bench.domain, swap)
         leg, nonce = swap.legs()[0], 0
         if method is ApprovalMethod.ERC2612:
-            message = permit_typed_data(
-                domain, swap.maker, bench.domain.settlement, leg.amount, nonce, scene.expiry
-            )
+            message = permit_typed_data(domain, swap.maker, bench.domain.settlement, leg.amount, nonce, scene.expiry)
         elif method is ApprovalMethod.PERMIT2:
             send(scene.w3, scene.maker, token.functions.approve(bench.permit2.address, UNLIMITED))
             message = permit2_typed_data(
@@ -230,9 +215,7 @@ def measure_approvals(bench: Bench) -> dict[str, int]:
                 scene.expiry,
             )
         else:
-            message = authorization_typed_data(
-                domain, bench.domain.settlement, leg, 0, quote.digest, scene.expiry
-            )
+            message = authorization_typed_data(domain, bench.domain.settlement, leg, 0, quote.digest, scene.expiry)
         signature = Account.sign_typed_data(scene.maker.key, full_message=message).signature
         approval = Approval(0, method, leg.amount, nonce, scene.expiry, Signature.from_bytes(signature))
         call = bench.settlement.functions.swap_approved(
@@ -264,7 +247,7 @@ def measure_kinds(bench: Bench) -> dict[str, int]:
     figures = {}
     for name, leg in others.items():
         document = bench.trade((payment, leg), (scene.maker,))
-        call = bench.settlement.functions.settle(document.trade.to_abi(), document.in_order(), [])
+        call: Any = bench.settlement.functions.settle(document.trade.to_abi(), document.in_order(), [])
         if document.trade.native_amount:
             call = Attached(call, document.trade.native_amount)
         figures[f"trade_{name}"] = send(scene.w3, scene.taker, call)["gasUsed"]
@@ -295,12 +278,10 @@ def pair(signature: bytes) -> tuple[bytes, bytes]:
 def compiled(mock: str) -> tuple[list[Any], str]:
     """ABI and creation code of a contract of the tests."""
     path = MOCKS / f"{mock}.vy"
-    from vyper.compiler.input_bundle import FilesystemInputBundle  # type: ignore[import-untyped]
+    from vyper.compiler.input_bundle import FilesystemInputBundle
 
     bundle = FilesystemInputBundle([ROOT / "src", MOCKS])
-    output = compile_code(
-        path.read_text(), contract_path=path, input_bundle=bundle, output_formats=["abi", "bytecode"]
-    )
+    output = compile_code(path.read_text(), contract_path=path, input_bundle=bundle, output_formats=["abi", "bytecode"])
     return output["abi"], output["bytecode"]
 
 
@@ -311,5 +292,3 @@ def deployment(scene: Scene, contract: Contract) -> Any:
             if scene.w3.eth.get_transaction_receipt(transaction_hash)["contractAddress"] == contract.address:  # type: ignore[arg-type]
                 return transaction_hash
     raise LookupError(contract.address)
-
-

@@ -16,7 +16,7 @@ ROUNDS = 3
 
 
 def measure() -> dict[str, float]:
-    """Times a second that one core hashes and signs a swap and recovers the other side's signature; the best of a few rounds.
+    """Times a second that one core hashes and signs a swap and recovers the other side's signature.
 
     The peer does the same with eth-account, on coincurve too: encode, sign, encode, recover. The bare library call is
     measured as well: what is left to gain.

@@ -7,7 +7,7 @@ from typing import Any
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
-from vyper import compile_code  # type: ignore[import-untyped]
+from vyper import compile_code
 from web3 import Web3
 from web3.contract import Contract
 from web3.types import RPCEndpoint, TxReceipt

@@ -133,9 +133,7 @@ _DOMAIN_FIELDS: Final = {
 }
 
 
-def _message(
-    domain: dict[str, Any], primary: str, types: dict[str, str], message: dict[str, Any]
-) -> dict[str, Any]:
+def _message(domain: dict[str, Any], primary: str, types: dict[str, str], message: dict[str, Any]) -> dict[str, Any]:
     fields = {
         name: [{"name": f, "type": t} for t, f in (pair.split(" ") for pair in text.split(","))]
         for name, text in types.items()

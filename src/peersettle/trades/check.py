@@ -196,7 +196,7 @@ def check_trade(
 
 
 def check_swap(quote: Quote, view: WalletView, sender: Address) -> tuple[Problem, ...]:
-    """What would stop the swap, sent now by `sender`: as its taker, else relayed. Leg 0 is the maker's, 1 the taker's."""
+    """What would stop the swap, sent now by `sender`, its taker or a relayer. Leg 0 is the maker's, 1 the taker's."""
     swap = quote.swap
     found = _expired(view, swap.deadline)
     digest = quote.digest
@@ -248,9 +248,7 @@ def _check_legs(
             found.append(Problem(ProblemCode.APPROVAL, index, 0, leg.amount, leg.giver, text))
         if leg.kind is LegKind.POSITION:
             if not view.has_code(leg.token):
-                found.append(
-                    Problem(ProblemCode.LEDGER, index, 0, 0, None, f"no ledger has code at {leg.token}")
-                )
+                found.append(Problem(ProblemCode.LEDGER, index, 0, 0, None, f"no ledger has code at {leg.token}"))
         elif leg.kind is LegKind.NATIVE:
             if leg.giver != sender:
                 text = f"leg {index} takes the native asset from {leg.giver}, but only the sender can give it"
@@ -282,14 +280,11 @@ def _check_erc721(legs: Sequence[Leg], index: int, view: WalletView) -> list[Pro
     leg = legs[index]
     found = []
     comes = any(
-        o.kind is LegKind.ERC721 and (o.token, o.id, o.receiver) == (leg.token, leg.id, leg.giver)
-        for o in legs[:index]
+        o.kind is LegKind.ERC721 and (o.token, o.id, o.receiver) == (leg.token, leg.id, leg.giver) for o in legs[:index]
     )
     name = f"{_name(view, leg.token)} #{leg.id}"
     if view.owner_of(leg.token, leg.id) != leg.giver and not comes:
-        found.append(
-            Problem(ProblemCode.BALANCE, index, 0, 1, leg.giver, f"{leg.giver} does not own {name}")
-        )
+        found.append(Problem(ProblemCode.BALANCE, index, 0, 1, leg.giver, f"{leg.giver} does not own {name}"))
     if view.approved_for(leg.token, leg.id) != view.settlement and not view.is_operator(
         leg.token, leg.giver, view.settlement
     ):
@@ -310,7 +305,8 @@ def _check_balance(legs: Sequence[Leg], index: int, view: WalletView) -> list[Pr
     left = max(0, coming - going)
     if left >= leg.amount:
         return []
-    text = f"{leg.giver} has {_amount(view, leg, left)} of the {_amount(view, leg, leg.amount)} {_name(view, leg.token)} needed"
+    needed = _amount(view, leg, leg.amount)
+    text = f"{leg.giver} has {_amount(view, leg, left)} of the {needed} {_name(view, leg.token)} needed"
     return [Problem(ProblemCode.BALANCE, index, left, leg.amount, leg.giver, text)]
 
 
@@ -330,9 +326,7 @@ def _check_pull(
             needed = sum(
                 o.amount
                 for i, o in enumerate(legs[: index + 1])
-                if o.kind <= LegKind.ERC20_EXACT
-                and (o.giver, o.token) == (leg.giver, leg.token)
-                and i not in own
+                if o.kind <= LegKind.ERC20_EXACT and (o.giver, o.token) == (leg.giver, leg.token) and i not in own
             )
             spender = view.settlement
         allowed = view.allowance(leg.token, leg.giver, spender)

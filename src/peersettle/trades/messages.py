@@ -52,7 +52,7 @@ class Domain:
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """Two tokens change hands between a maker and a taker. Amounts in the tokens' smallest units, times in Unix seconds.
+    """Two tokens change hands between a maker and a taker. Amounts in smallest units, times in Unix seconds.
 
     A zero `taker` offers the swap to whoever sends it first.
     """
@@ -181,8 +181,7 @@ class Leg:
         amount = (
             uint(lots, "lots", _LOTS_BITS)
             | uint(giver_sub_account, "giver_sub_account", _SUB_ACCOUNT_BITS) << _LOTS_BITS
-            | uint(receiver_sub_account, "receiver_sub_account", _SUB_ACCOUNT_BITS)
-            << (_LOTS_BITS + _SUB_ACCOUNT_BITS)
+            | uint(receiver_sub_account, "receiver_sub_account", _SUB_ACCOUNT_BITS) << (_LOTS_BITS + _SUB_ACCOUNT_BITS)
         )
         return cls(giver, receiver, LegKind.POSITION, ledger, series, amount)
 
@@ -276,7 +275,9 @@ def random_nonce(entropy: bytes, *, nettable: bool = False) -> int:
 
 
 def salted_terms(text: bytes, salt: bytes) -> Hash32:
-    """The `terms` field for what was agreed off chain: keccak(keccak(salt) | keccak(text)), provable later and not guessable before.
+    """The `terms` field for what was agreed off chain: keccak(keccak(salt) | keccak(text)).
+
+    Provable later, and not guessable before.
 
     Raises:
         InvalidField: a salt shorter than 16 bytes, which could be searched.

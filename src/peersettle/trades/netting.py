@@ -61,9 +61,7 @@ class Netting:
                     *_pair(quote.taker_signature),
                 )
             )
-        moves = [
-            (token[m.token] << 16 | party[m.receiver] << 8 | party[m.giver], m.amount) for m in self.moves
-        ]
+        moves = [(token[m.token] << 16 | party[m.receiver] << 8 | party[m.giver], m.amount) for m in self.moves]
         return list(self.parties), list(self.tokens), swaps, moves
 
 

@@ -99,7 +99,7 @@ def typed_data(domain: Domain, message: Swap | Trade) -> dict[str, Any]:
         else ("Trade", [TRADE_TYPE.removesuffix(LEG_TYPE), LEG_TYPE], _trade_value(message))
     )
     return {
-        "types": {name: fields for name, fields in map(_fields, [DOMAIN_TYPE, *types])},
+        "types": dict(map(_fields, [DOMAIN_TYPE, *types])),
         "primaryType": primary,
         "domain": {
             "name": NAME,
