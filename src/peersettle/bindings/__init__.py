@@ -1,0 +1,28 @@
+"""Typed wrappers of the contracts: calls are built without a request, views ask the chain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from peersettle.bindings.settlement import RawProblem, Settlement
+    from peersettle.bindings.token import Token
+    from peersettle.chain.calls import Call
+
+_HOME = {
+    "Call": "peersettle.chain.calls",
+    "RawProblem": "peersettle.bindings.settlement",
+    "Settlement": "peersettle.bindings.settlement",
+    "Token": "peersettle.bindings.token",
+}
+
+__all__ = ["Call", "RawProblem", "Settlement", "Token"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a part when it is first asked for."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOME[name]), name)

@@ -1,0 +1,257 @@
+"""Deploying the contracts, and the record of where they are: `deployments/<chain id>.json`."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from peersettle.chain.artifacts import Artifact, artifact
+from peersettle.chain.calls import Call, Sent
+from peersettle.errors import InputError, InvalidField, NotDeployed, Reverted, TransactionLost
+from peersettle.trades.approvals import PERMIT2_ADDRESS
+from peersettle.trades.messages import Domain
+from peersettle.trades.typed_data import domain_separator
+from peersettle.types import Address, address, keccak
+
+if TYPE_CHECKING:
+    from peersettle.chain.client import Chain
+    from peersettle.chain.sender import TransactionSender
+
+DIRECTORY: Final = Path("deployments")
+
+
+class DemoToken(NamedTuple):
+    """A token to try things out with, that anybody can mint."""
+
+    name: str
+    symbol: str
+    decimals: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Where the contracts of one chain are. `block` is Settlement's, from which on events are searched."""
+
+    chain_id: int
+    settlement: Address
+    check: Address
+    permit2: Address
+    block: int
+    deployer: Address
+    tokens: Mapping[str, Address] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __post_init__(self) -> None:
+        for name in ("settlement", "check", "permit2", "deployer"):
+            object.__setattr__(self, name, address(getattr(self, name), name))
+        tokens = {symbol: address(token, symbol) for symbol, token in self.tokens.items()}
+        object.__setattr__(self, "tokens", MappingProxyType(tokens))
+
+    @property
+    def domain(self) -> Domain:
+        """Where signatures for this deployment count."""
+        return Domain(self.chain_id, self.settlement)
+
+    @classmethod
+    def load(cls, directory: Path, chain_id: int) -> Deployment:
+        """The recorded deployment of a chain.
+
+        Raises:
+            NotDeployed: there is no record, or no usable one.
+        """
+        path = _path(directory, chain_id)
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            found = cls(**data)
+        except FileNotFoundError:
+            raise NotDeployed(
+                f"chain {chain_id} has no record in {path}; run `peersettle deploy`, or put the file of a "
+                "known deployment there",
+                chain_id=chain_id,
+                path=str(path),
+            ) from None
+        except (ValueError, TypeError, AttributeError) as error:
+            raise NotDeployed(f"{path} is no deployment record: {error}", path=str(path)) from None
+        if found.chain_id != chain_id:
+            raise NotDeployed(f"{path} is the record of chain {found.chain_id}", path=str(path))
+        return found
+
+    def save(self, directory: Path) -> Path:
+        """Write the record; the whole file or nothing. Returns where."""
+        path = _path(directory, self.chain_id)
+        _write(path, {**_plain(self), "tokens": dict(self.tokens)})
+        return path
+
+    def verify(self, chain: Chain) -> None:
+        """Check that the chain has exactly these contracts there: code with its immutables, and domain.
+
+        Raises:
+            NotDeployed: it has not.
+        """
+        if chain.chain_id != self.chain_id:
+            raise NotDeployed(f"the record is of chain {self.chain_id}, this is chain {chain.chain_id}")
+        words = {
+            bytes(domain_separator(self.domain)),
+            self.chain_id.to_bytes(32, "big"),
+            _word(self.permit2),
+        }
+        settlement = artifact("Settlement")
+        _verify_code(chain, settlement, self.settlement, words)
+        _verify_code(chain, artifact("SettlementCheck"), self.check, {_word(self.settlement)})
+        function = settlement.functions["eip712Domain"]
+        try:
+            _fields, name, version, chain_id, contract, *_ = function.decode(
+                chain.call(self.settlement, function.selector)
+            )
+        except (Reverted, InputError) as error:
+            raise NotDeployed(f"{self.settlement} does not answer eip712Domain: {error}") from None
+        said = (name, version, chain_id, address(contract))
+        if said != ("PeerSettle", "1", self.chain_id, self.settlement):
+            raise NotDeployed(f"{self.settlement} signs for another domain: {said}")
+
+
+def deploy(
+    chain: Chain,
+    sender: TransactionSender,
+    *,
+    permit2: Address = PERMIT2_ADDRESS,
+    directory: Path = DIRECTORY,
+    demo_tokens: Sequence[DemoToken | tuple[str, str, int]] = (),
+    force: bool = False,
+) -> Deployment:
+    """Deploy Settlement, SettlementCheck and demo tokens, and record them in `directory`.
+
+    A recorded deployment that the chain has is kept, and only missing demo tokens are added, unless `force`.
+    A run that was cut short is taken up where it ended: each transaction is written down before it is
+    broadcast.
+
+    Raises:
+        InsufficientFunds, RpcUnavailable, TransactionStuck: as `TransactionSender.send`.
+        NotDeployed: what was deployed is not what was compiled.
+    """
+    progress = _Progress(chain, sender, _path(directory, chain.chain_id).with_suffix(".progress.json"), force)
+    kept = None if force else _kept(chain, directory, permit2)
+    if kept is None:
+        settlement, block = progress.deploy("Settlement", artifact("Settlement"), (permit2,))
+        check, _ = progress.deploy("SettlementCheck", artifact("SettlementCheck"), (settlement,))
+        kept = Deployment(chain.chain_id, settlement, check, permit2, block, sender.address)
+        kept.verify(chain)
+    tokens = dict(kept.tokens)
+    for item in map(DemoToken._make, demo_tokens):
+        if item.symbol in tokens and chain.code(tokens[item.symbol]):
+            continue
+        name = f"token {item.symbol}"
+        tokens[item.symbol], _ = progress.deploy(name, artifact("DemoToken"), tuple(item))
+    done = Deployment(kept.chain_id, kept.settlement, kept.check, kept.permit2, kept.block, kept.deployer, tokens)
+    done.save(directory)
+    progress.finish()
+    return done
+
+
+class _Progress:
+    """The transactions of a deployment under way, on disk before they are broadcast."""
+
+    def __init__(self, chain: Chain, sender: TransactionSender, path: Path, force: bool) -> None:
+        self._chain = chain
+        self._sender = sender
+        self._path = path
+        self._steps: dict[str, dict[str, Any]] = {}
+        if path.exists() and not force:
+            try:
+                self._steps = dict(json.loads(path.read_text(encoding="utf-8")))
+            except ValueError:
+                raise InvalidField("progress", str(path), "it is no JSON; remove the file") from None
+
+    def deploy(self, name: str, contract: Artifact, arguments: tuple[object, ...]) -> tuple[Address, int]:
+        """The address and block of a contract: from the step before the interruption, else deployed now."""
+        data = contract.deployment(*arguments)
+        receipt = self._finished(name, data)
+        if receipt is None:
+            receipt = self._sender.send(
+                Call(None, data, what=f"deploy {name}"), on_signed=lambda sent: self._note(name, data, sent)
+            )
+        assert receipt.contract is not None
+        return receipt.contract, receipt.block_number
+
+    def finish(self) -> None:
+        """The record is written; the progress is of no more use."""
+        self._path.unlink(missing_ok=True)
+
+    def _note(self, name: str, data: bytes, sent: Sent) -> None:
+        self._steps[name] = {
+            "tx_hash": sent.tx_hash,
+            "nonce": sent.nonce,
+            "sender": sent.sender,
+            "data": _digest(data),
+        }
+        _write(self._path, self._steps)
+
+    def _finished(self, name: str, data: bytes) -> Any:
+        step = self._steps.get(name)
+        if step is None or step["data"] != _digest(data):
+            return None
+        receipt = self._chain.receipt(step["tx_hash"])
+        if receipt is None and step["sender"] == self._sender.address:
+            left = [sent for sent in self._sender.resume() if sent.nonce == step["nonce"]]
+            if left:
+                try:
+                    receipt = self._sender.wait(left[0])
+                except TransactionLost:
+                    return None
+        if receipt is None or receipt.contract is None or not self._chain.code(receipt.contract):
+            return None
+        return receipt
+
+
+def _kept(chain: Chain, directory: Path, permit2: Address) -> Deployment | None:
+    try:
+        found = Deployment.load(directory, chain.chain_id)
+        found.verify(chain)
+    except NotDeployed:
+        return None
+    return found if found.permit2 == permit2 else None
+
+
+def _verify_code(chain: Chain, contract: Artifact, at: Address, immutables: set[bytes]) -> None:
+    code = chain.code(at)
+    if not code:
+        raise NotDeployed(f"chain {chain.chain_id} has no code at {at}, where {contract.name} should be", address=at)
+    size = len(contract.runtime)
+    tail = code[size:]
+    words = [tail[i : i + 32] for i in range(0, len(tail), 32)]
+    if code[:size] != contract.runtime or len(words) != len(immutables) or set(words) != immutables:
+        raise NotDeployed(
+            f"the code at {at} is not this version's {contract.name}; use the PeerSettle that deployed it, or "
+            "deploy anew",
+            address=at,
+        )
+
+
+def _path(directory: Path, chain_id: int) -> Path:
+    return directory / f"{chain_id}.json"
+
+
+def _plain(deployment: Deployment) -> dict[str, Any]:
+    return {name: getattr(deployment, name) for name in Deployment.__dataclass_fields__}
+
+
+def _write(path: Path, data: Mapping[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    with partial.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(data, indent=2) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def _word(value: Address) -> bytes:
+    return bytes(12) + bytes.fromhex(value[2:])
+
+
+def _digest(data: bytes) -> str:
+    return "0x" + keccak(data).hex()

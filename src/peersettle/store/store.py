@@ -1,0 +1,350 @@
+"""The store: safe to use from many threads, each change one transaction, on disk before it returns."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from peersettle.errors import InvalidField, StoreError
+from peersettle.store import merge
+from peersettle.store.database import Database
+from peersettle.store.records import (
+    IN_FLIGHT,
+    DocumentRecord,
+    OutboxRecord,
+    OutboxStatus,
+    SettlementRecord,
+    SettlementStatus,
+    TradeRecord,
+)
+from peersettle.store.tables import documents, outbox, settlements
+from peersettle.types import Hash32, hash32
+
+_SHORTEST_PREFIX: Final = 4
+
+
+class Store:
+    """The local record of one user. Open it with `Store.open`; use it as a context manager or `close` it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._transaction = database.transaction
+
+    @classmethod
+    def open(cls, path_or_url: str | Path, *, timeout: float = 10.0) -> Store:
+        """Open a store, creating it where there is none.
+
+        `path_or_url` is a file, ":memory:", or a database URL of SQLAlchemy. `timeout` is how long to wait,
+        in seconds, for another process to finish its change.
+
+        Raises:
+            StoreError: not a store, one of another version, not readable or writable, or locked for too long.
+        """
+        return cls(Database.open(path_or_url, timeout))
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._database.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # Documents
+
+    def put_document(
+        self,
+        digest: Hash32 | str,
+        kind: str,
+        text: str,
+        chain_id: int,
+        settlement: str,
+        role: str = "",
+        party: str = "",
+        note: str = "",
+    ) -> DocumentRecord:
+        """Keep a document, joining its signatures to those already known. Putting it again changes nothing.
+
+        `kind` is "quote" or "trade". An empty `role`, `party` or `note` leaves what was there.
+
+        Raises:
+            InvalidField: another kind.
+            StoreError: the text is another message's than the one kept under this digest.
+        """
+        if kind not in ("quote", "trade"):
+            raise InvalidField("kind", kind, "quote or trade")
+        key, now = _hex(digest), _now()
+        with self._transaction() as connection:
+            row = _first(connection, documents, documents.c.digest == key)
+            if row is None:
+                values = {
+                    "digest": key,
+                    "kind": kind,
+                    "text": text,
+                    "chain_id": chain_id,
+                    "settlement": settlement,
+                    "role": role,
+                    "party": party,
+                    "note": note,
+                    "created_at": now,
+                    "updated_at": now,
+                }
+                connection.execute(documents.insert().values(**values))
+                return DocumentRecord(**values)  # type: ignore[arg-type]
+            kept = DocumentRecord(**row)
+            changes = {"role": role, "party": party, "note": note}
+            changes = {name: value for name, value in changes.items() if value and value != row[name]}
+            joined = kept.text if kept.text == text else merge.merged(kept.text, text)
+            if joined != kept.text:
+                changes["text"] = joined
+            if changes:
+                values = {**row, **changes, "updated_at": now}
+                connection.execute(documents.update().where(documents.c.digest == key).values(**values))
+                return DocumentRecord(**values)  # type: ignore[arg-type]
+            return kept
+
+    def get_document(self, digest: Hash32 | str) -> DocumentRecord:
+        """The document with this digest, or with this unique beginning of it (at least 4 hex digits).
+
+        Raises:
+            StoreError: none, or more than one.
+        """
+        prefix = _prefix(digest)
+        with self._transaction() as connection:
+            # Between two bounds, so that the index serves and no character can act as a wildcard.
+            query = documents.select().where(documents.c.digest >= prefix, documents.c.digest < prefix + "g")
+            rows = connection.execute(query.limit(3)).mappings().all()
+        if not rows:
+            raise StoreError(
+                f"no document {prefix} in {self._database.name}; list them to see what is there",
+                digest=prefix,
+            )
+        if len(rows) > 1:
+            raise StoreError(f"several documents begin with {prefix}; give more digits", digest=prefix)
+        return DocumentRecord(**rows[0])
+
+    def list_documents(self, *, kind: str | None = None, chain_id: int | None = None) -> list[DocumentRecord]:
+        """Documents, newest first."""
+        query = documents.select().order_by(documents.c.created_at.desc(), documents.c.digest)
+        if kind is not None:
+            query = query.where(documents.c.kind == kind)
+        if chain_id is not None:
+            query = query.where(documents.c.chain_id == chain_id)
+        with self._transaction() as connection:
+            return [DocumentRecord(**row) for row in connection.execute(query).mappings()]
+
+    def trades(self, *, chain_id: int | None = None) -> list[TradeRecord]:
+        """Documents with their settlements, newest first."""
+        records = []
+        for document in self.list_documents(chain_id=chain_id):
+            settlement = self.settlement(document.chain_id, document.digest)
+            records.append(
+                TradeRecord(
+                    digest=document.digest,
+                    kind=document.kind,
+                    parties=merge.parties(document.text),
+                    chain_id=document.chain_id,
+                    role=document.role,
+                    note=document.note,
+                    status=settlement.status if settlement else None,
+                    tx_hash=settlement.tx_hash if settlement else None,
+                    block_number=settlement.block_number if settlement else None,
+                    error=settlement.error if settlement else None,
+                    created_at=document.created_at,
+                    updated_at=max(document.updated_at, settlement.updated_at if settlement else 0),
+                )
+            )
+        return records
+
+    # Settlements
+
+    def put_settlement(
+        self,
+        chain_id: int,
+        digest: Hash32 | str,
+        tx_hash: str,
+        status: SettlementStatus = SettlementStatus.PENDING,
+        *,
+        block_number: int | None = None,
+        block_hash: str | None = None,
+        error: str | None = None,
+        closed: bool = False,
+    ) -> SettlementRecord:
+        """Write what is known of a settlement, in place of what was."""
+        with self._transaction() as connection:
+            values = {
+                "tx_hash": tx_hash,
+                "status": status,
+                "block_number": block_number,
+                "block_hash": block_hash,
+                "error": error,
+                "closed": closed,
+            }
+            return _write_settlement(connection, chain_id, _hex(digest), values)
+
+    def settlement(self, chain_id: int, digest: Hash32 | str) -> SettlementRecord | None:
+        """What is known of a settlement; None where none was tried."""
+        where = sa.and_(settlements.c.chain_id == chain_id, settlements.c.digest == _hex(digest))
+        with self._transaction() as connection:
+            row = _first(connection, settlements, where)
+        return None if row is None else _settlement(row)
+
+    def open_settlements(self, chain_id: int) -> list[SettlementRecord]:
+        """Settlements that may still change, oldest first."""
+        query = (
+            settlements.select()
+            .where(settlements.c.chain_id == chain_id, settlements.c.closed.is_(False))
+            .order_by(settlements.c.created_at, settlements.c.digest)
+        )
+        with self._transaction() as connection:
+            return [_settlement(dict(row)) for row in connection.execute(query).mappings()]
+
+    # Outbox
+
+    def put_outbox(
+        self,
+        chain_id: int,
+        sender: str,
+        nonce: int,
+        tx_hash: str,
+        raw: bytes,
+        transaction: dict[str, object],
+        what: str,
+        settles: Sequence[Hash32 | str] = (),
+    ) -> OutboxRecord:
+        """Write a signed transaction, and as pending what it is to settle, before it is broadcast."""
+        now = _now()
+        values: dict[str, Any] = {
+            "chain_id": chain_id,
+            "sender": sender,
+            "nonce": nonce,
+            "tx_hash": tx_hash,
+            "what": what,
+            "status": OutboxStatus.SIGNED,
+            "created_at": now,
+            "updated_at": now,
+        }
+        row = {**values, "raw": "0x" + raw.hex(), "transaction": json.dumps(transaction)}
+        pending = {
+            "tx_hash": tx_hash,
+            "status": SettlementStatus.PENDING,
+            "block_number": None,
+            "block_hash": None,
+            "error": None,
+            "closed": False,
+        }
+        with self._transaction() as connection:
+            # The same fields sign to the same hash: what was abandoned before may be sent after all.
+            connection.execute(outbox.delete().where(outbox.c.chain_id == chain_id, outbox.c.tx_hash == tx_hash))
+            connection.execute(outbox.insert().values(**row))
+            for digest in settles:
+                _write_settlement(connection, chain_id, _hex(digest), pending)
+        return OutboxRecord(raw=raw, transaction=transaction, **values)
+
+    def set_outbox(self, chain_id: int, tx_hash: str, status: OutboxStatus, error: str = "") -> None:
+        """Write what became of a transaction.
+
+        One that is abandoned takes with it, as dropped, the pending settlements that it was to make.
+        """
+        changes = {"status": status, "updated_at": _now()}
+        with self._transaction() as connection:
+            connection.execute(
+                outbox.update().where(outbox.c.chain_id == chain_id, outbox.c.tx_hash == tx_hash).values(**changes)
+            )
+            if status is OutboxStatus.ABANDONED:
+                connection.execute(
+                    settlements.update()
+                    .where(
+                        settlements.c.chain_id == chain_id,
+                        settlements.c.tx_hash == tx_hash,
+                        settlements.c.status == SettlementStatus.PENDING,
+                    )
+                    .values(status=SettlementStatus.DROPPED, error=error or None, closed=True, updated_at=_now())
+                )
+
+    def outbox(
+        self,
+        chain_id: int,
+        sender: str,
+        *,
+        nonce: int | None = None,
+        in_flight: bool = False,
+    ) -> list[OutboxRecord]:
+        """A sender's transactions by nonce, bumps in the order they were made."""
+        query = outbox.select().where(outbox.c.chain_id == chain_id, outbox.c.sender == sender)
+        if nonce is not None:
+            query = query.where(outbox.c.nonce == nonce)
+        if in_flight:
+            query = query.where(outbox.c.status.in_(IN_FLIGHT))
+        with self._transaction() as connection:
+            found = [_outbox(dict(row)) for row in connection.execute(query).mappings()]
+        return sorted(found, key=lambda record: (record.nonce, _fee(record)))
+
+    def outbox_entry(self, chain_id: int, tx_hash: str) -> OutboxRecord | None:
+        """One transaction that this store has seen signed."""
+        where = sa.and_(outbox.c.chain_id == chain_id, outbox.c.tx_hash == tx_hash)
+        with self._transaction() as connection:
+            row = _first(connection, outbox, where)
+        return None if row is None else _outbox(row)
+
+
+def _first(connection: sa.Connection, table: sa.Table, where: Any) -> dict[str, Any] | None:
+    row = connection.execute(table.select().where(where)).mappings().first()
+    return None if row is None else dict(row)
+
+
+def _write_settlement(
+    connection: sa.Connection, chain_id: int, digest: str, values: dict[str, Any]
+) -> SettlementRecord:
+    where = sa.and_(settlements.c.chain_id == chain_id, settlements.c.digest == digest)
+    row = _first(connection, settlements, where)
+    now = _now()
+    if row is None:
+        row = {"chain_id": chain_id, "digest": digest, "created_at": now, "updated_at": now, **values}
+        connection.execute(settlements.insert().values(**row))
+    else:
+        connection.execute(settlements.update().where(where).values(**values, updated_at=now))
+        row.update(values, updated_at=now)
+    return _settlement(row)
+
+
+def _settlement(row: dict[str, Any]) -> SettlementRecord:
+    return SettlementRecord(**{**row, "status": SettlementStatus(row["status"])})
+
+
+def _outbox(row: dict[str, Any]) -> OutboxRecord:
+    raw = bytes.fromhex(row["raw"][2:])
+    transaction = json.loads(row["transaction"])
+    return OutboxRecord(**{**row, "raw": raw, "transaction": transaction, "status": OutboxStatus(row["status"])})
+
+
+def _fee(record: OutboxRecord) -> int:
+    fields = record.transaction
+    return int(str(fields.get("maxFeePerGas", fields.get("gasPrice", 0))))
+
+
+def _hex(digest: Hash32 | str) -> str:
+    return "0x" + hash32(digest, "digest").hex()
+
+
+def _prefix(digest: Hash32 | str) -> str:
+    if isinstance(digest, bytes):
+        return _hex(digest)
+    digits = digest.lower().removeprefix("0x")
+    if not _SHORTEST_PREFIX <= len(digits) <= 64 or set(digits) - set("0123456789abcdef"):
+        raise StoreError(
+            f"{digest!r} is no digest: give 64 hex digits, or at least the first {_SHORTEST_PREFIX}",
+            digest=digest,
+        )
+    return "0x" + digits
+
+
+def _now() -> int:
+    return int(time.time())
