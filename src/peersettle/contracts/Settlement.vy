@@ -10,6 +10,7 @@
      or by taking back the allowance. Every state change is made before the first token is called, and re-entry is refused.
 """
 
+from .interfaces import IERC20
 from .interfaces import IPositionLedger
 from .interfaces import ISettlement
 from .modules import nonces
@@ -180,7 +181,7 @@ def settle(
     for leg: ISettlement.Leg in trade.legs:
         assert leg.giver in trade.parties and leg.receiver in trade.parties, "party"
         if leg.kind == transfers.POSITION:
-            assert ledger == empty(address) or ledger == leg.token, "ledger"
+            assert len(positions) == 0 or ledger == leg.token, "ledger"
             assert leg.amount & LOTS != 0, "leg"
             ledger = leg.token
             positions.append(
@@ -295,6 +296,8 @@ def settle_net(
         assert amount <= owed[debit] and amount <= -owed[credit], "move"
         owed[debit] -= amount
         owed[credit] += amount
+        # An ERC-721 has the same `transferFrom`, but ids do not add up to amounts: it knows no allowance, and reverts here.
+        allowed: uint256 = staticcall IERC20(tokens[token]).allowance(parties[giver], self)
         transfers._transfer(tokens[token], parties[giver], parties[receiver], move.amount)
     for entry: int256 in owed:
         assert entry == 0, "net"

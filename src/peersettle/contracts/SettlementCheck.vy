@@ -7,7 +7,7 @@
 @notice Every reason why a trade would not settle, with the values, before anything is sent.
 @dev How do you stop this? There is nothing to stop: it has no state and no authority. It stands outside Settlement
      because only readers need it. Tokens are asked by calls that may fail without failing the check. What only a
-     dry run can tell (a blacklist, a pause, a fee, a permit's signature, a ledger's margin) is not judged here.
+     dry run can tell (a blacklist, a pause, a fee, a permit's signature, a ledger's margin) is not judged here; nor is one permit counted for two legs.
 """
 
 from .interfaces import ISettlement
@@ -16,6 +16,7 @@ from .modules import transfers
 
 MAX_PROBLEMS: constant(uint256) = 128
 NOTICE_FLAG: constant(uint256) = 2**255
+ASK_GAS: constant(uint256) = 300_000      # a token that burns all gas must not stop the check
 
 # Codes of ISettlement.Problem: what index, available and required mean.
 SUBMITTER: constant(uint256) = 1    # -, the sender, the submitter signed for
@@ -179,12 +180,18 @@ def _check_legs(
             if leg.amount != 1:
                 problems.append(self._problem(LEG, index, leg.amount, 1))
             owner: uint256 = self._ask(leg.token, abi_encode(leg.id, method_id=method_id("ownerOf(uint256)")))
-            if owner != convert(leg.giver, uint256) and not self._comes(legs, index):
-                problems.append(self._problem(BALANCE, index, 0, 1))
             approved: uint256 = self._ask(leg.token, abi_encode(leg.id, method_id=method_id("getApproved(uint256)")))
+            for other: uint256 in range(index, bound=16):
+                if legs[other].kind == leg.kind and legs[other].token == leg.token and legs[other].id == leg.id:
+                    owner = convert(legs[other].receiver, uint256)
+                    approved = 0    # a transfer clears it
+            if owner != convert(leg.giver, uint256):
+                problems.append(self._problem(BALANCE, index, 0, 1))
             if approved != convert(SETTLEMENT, uint256) and not self._operates(leg):
                 problems.append(self._problem(ALLOWANCE, index, 0, 1))
         elif leg.kind == transfers.ERC1155:
+            if leg.giver == leg.receiver and leg.amount != 0:
+                problems.append(self._problem(LEG, index, leg.amount, 0))
             held: uint256 = self._ask(
                 leg.token, abi_encode(leg.giver, leg.id, method_id=method_id("balanceOf(address,uint256)"))
             )
@@ -196,29 +203,34 @@ def _check_legs(
         else:
             if leg.id != 0:
                 problems.append(self._problem(LEG, index, 0, 0))
+            if leg.kind == transfers.ERC20_EXACT and leg.giver == leg.receiver and leg.amount != 0:
+                problems.append(self._problem(LEG, index, leg.amount, 0))
             held: uint256 = self._ask(leg.token, abi_encode(leg.giver, method_id=method_id("balanceOf(address)")))
             held = self._at_leg(legs, index, held)
             if held < leg.amount:
                 problems.append(self._problem(BALANCE, index, held, leg.amount))
+            spender: address = SETTLEMENT
+            if approval.method == transfers.PERMIT2:
+                spender = staticcall ISettlement(SETTLEMENT).permit2()
+            allowed: uint256 = self._ask(
+                leg.token, abi_encode(leg.giver, spender, method_id=method_id("allowance(address,address)"))
+            )
             if approval.method == transfers.STANDING or approval.method == transfers.PERMIT2:
-                spender: address = SETTLEMENT
                 needed: uint256 = leg.amount
-                if approval.method == transfers.PERMIT2:
-                    spender = staticcall ISettlement(SETTLEMENT).permit2()
-                else:
+                if approval.method == transfers.STANDING:
                     needed = self._standing_need(legs, approvals, index)
-                allowed: uint256 = self._ask(
-                    leg.token, abi_encode(leg.giver, spender, method_id=method_id("allowance(address,address)"))
-                )
                 if allowed < needed:
                     problems.append(self._problem(ALLOWANCE, index, allowed, needed))
             if approval.method != transfers.STANDING:
                 usable: uint256 = approval.amount
+                late: bool = block.timestamp > approval.deadline
                 if approval.method == transfers.ERC3009:
                     usable = leg.amount
-                if approval.method > transfers.ERC3009 or block.timestamp > approval.deadline:
+                    late = block.timestamp >= approval.deadline     # its `validBefore` excludes the moment itself
+                if approval.method > transfers.ERC3009 or late:
                     usable = 0
-                if usable < leg.amount:
+                # A permit is best effort: what stands already serves as well.
+                if usable < leg.amount and not (approval.method == transfers.ERC2612 and allowed >= leg.amount):
                     problems.append(self._problem(APPROVAL, index, usable, leg.amount))
         index += 1
     if brought < len(approvals):
@@ -242,7 +254,9 @@ def _ask(token: address, question: Bytes[100]) -> uint256:
     """
     success: bool = False
     answer: Bytes[32] = b""
-    success, answer = raw_call(token, question, max_outsize=32, is_static_call=True, revert_on_failure=False)
+    success, answer = raw_call(
+        token, question, max_outsize=32, gas=ASK_GAS, is_static_call=True, revert_on_failure=False
+    )
     if success and len(answer) == 32:
         return convert(answer, uint256)
     return 0
@@ -254,19 +268,6 @@ def _operates(leg: ISettlement.Leg) -> bool:
     return self._ask(
         leg.token, abi_encode(leg.giver, SETTLEMENT, method_id=method_id("isApprovedForAll(address,address)"))
     ) == 1
-
-
-@internal
-@pure
-def _comes(legs: DynArray[ISettlement.Leg, 16], index: uint256) -> bool:
-    """
-    @notice Whether an earlier leg brings this leg's ERC-721 to its giver.
-    """
-    for other: uint256 in range(index, bound=16):
-        if legs[other].kind == transfers.ERC721 and legs[other].token == legs[index].token and legs[other].id == legs[index].id:
-            if legs[other].receiver == legs[index].giver:
-                return True
-    return False
 
 
 @internal

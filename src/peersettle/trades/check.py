@@ -1,7 +1,7 @@
 """The pre-flight check: every reason why a trade would not settle, with its values, before anything is sent.
 
 The rules are those of `SettlementCheck.vy`, which tests hold equal to these. What only a dry run can tell (a blacklist,
-a pause, a fee, a permit's own signature, a ledger's margin) is not judged here.
+a pause, a fee, a permit's own signature, a ledger's margin) is not judged here; nor is one permit counted for two legs.
 """
 
 from __future__ import annotations
@@ -260,11 +260,14 @@ def _check_legs(
         elif leg.kind is LegKind.ERC721:
             found += _check_erc721(legs, index, view)
         elif leg.kind is LegKind.ERC1155:
+            found += _check_self(leg, index)
             found += _check_balance(legs, index, view)
             if not view.is_operator(leg.token, leg.giver, view.settlement):
                 text = f"{leg.giver} has not approved Settlement for {_name(view, leg.token)}"
                 found.append(Problem(ProblemCode.ALLOWANCE, index, 0, 1, leg.giver, text))
         else:
+            if leg.kind is LegKind.ERC20_EXACT:
+                found += _check_self(leg, index)
             found += _check_balance(legs, index, view)
             found += _check_pull(legs, approvals, approval, index, view)
     for approval in brought.values():
@@ -276,18 +279,24 @@ def _check_legs(
     return found
 
 
+def _check_self(leg: Leg, index: int) -> list[Problem]:
+    if leg.giver != leg.receiver or not leg.amount:
+        return []
+    text = f"leg {index} goes from {leg.giver} to itself: nothing arrives, so not the exact amount"
+    return [Problem(ProblemCode.LEG, index, leg.amount, 0, leg.giver, text)]
+
+
 def _check_erc721(legs: Sequence[Leg], index: int, view: WalletView) -> list[Problem]:
     leg = legs[index]
     found = []
-    comes = any(
-        o.kind is LegKind.ERC721 and (o.token, o.id, o.receiver) == (leg.token, leg.id, leg.giver) for o in legs[:index]
-    )
+    owner, approved = view.owner_of(leg.token, leg.id), view.approved_for(leg.token, leg.id)
+    for other in legs[:index]:
+        if other.kind is LegKind.ERC721 and (other.token, other.id) == (leg.token, leg.id):
+            owner, approved = other.receiver, None  # a transfer clears the approval
     name = f"{_name(view, leg.token)} #{leg.id}"
-    if view.owner_of(leg.token, leg.id) != leg.giver and not comes:
+    if owner != leg.giver:
         found.append(Problem(ProblemCode.BALANCE, index, 0, 1, leg.giver, f"{leg.giver} does not own {name}"))
-    if view.approved_for(leg.token, leg.id) != view.settlement and not view.is_operator(
-        leg.token, leg.giver, view.settlement
-    ):
+    if approved != view.settlement and not view.is_operator(leg.token, leg.giver, view.settlement):
         text = f"{leg.giver} has not approved Settlement for {name}"
         found.append(Problem(ProblemCode.ALLOWANCE, index, 0, 1, leg.giver, text))
     return found
@@ -318,9 +327,11 @@ def _check_pull(
     view: WalletView,
 ) -> list[Problem]:
     leg = legs[index]
+    spender = view.permit2 if approval and approval.method is ApprovalMethod.PERMIT2 else view.settlement
+    allowed = view.allowance(leg.token, leg.giver, spender)
     found = []
     if approval is None or approval.method is ApprovalMethod.PERMIT2:
-        needed, spender = leg.amount, view.permit2
+        needed = leg.amount
         if approval is None:
             own = {a.leg for a in approvals}
             needed = sum(
@@ -328,8 +339,6 @@ def _check_pull(
                 for i, o in enumerate(legs[: index + 1])
                 if o.kind <= LegKind.ERC20_EXACT and (o.giver, o.token) == (leg.giver, leg.token) and i not in own
             )
-            spender = view.settlement
-        allowed = view.allowance(leg.token, leg.giver, spender)
         if allowed < needed:
             to = "" if approval is None else " to Permit2"
             text = (
@@ -338,16 +347,22 @@ def _check_pull(
             )
             found.append(Problem(ProblemCode.ALLOWANCE, index, allowed, needed, leg.giver, text))
     if approval is not None:
-        usable = leg.amount if approval.method is ApprovalMethod.ERC3009 else approval.amount
-        if view.now > approval.deadline:
-            usable = 0
-        if usable < leg.amount:
+        usable = _usable(approval, leg, view.now)
+        # A permit is best effort: what stands already serves as well.
+        stands = approval.method is ApprovalMethod.ERC2612 and allowed >= leg.amount
+        if usable < leg.amount and not stands:
             text = (
                 f"the approval for leg {index} covers {_amount(view, leg, usable)} of the "
                 f"{_amount(view, leg, leg.amount)} {_name(view, leg.token)} needed"
             )
             found.append(Problem(ProblemCode.APPROVAL, index, usable, leg.amount, leg.giver, text))
     return found
+
+
+def _usable(approval: Approval, leg: Leg, now: int) -> int:
+    if approval.method is ApprovalMethod.ERC3009:  # its `validBefore` excludes the moment itself
+        return leg.amount if now < approval.deadline else 0
+    return approval.amount if now <= approval.deadline else 0
 
 
 def _name(view: WalletView, token: Address) -> str:

@@ -1,0 +1,78 @@
+# pragma version 0.4.3
+# pragma evm-version cancun
+"""
+@title BlacklistToken
+@license MIT
+@notice Its issuer can freeze an account, or everything, as USDC and USDT.
+"""
+
+from . import erc20
+from . import signed_approvals
+
+initializes: erc20
+initializes: signed_approvals[erc20 := erc20]
+
+exports: (erc20.name, erc20.symbol, erc20.decimals, erc20.totalSupply, erc20.balanceOf, erc20.allowance, erc20.mint, erc20.approve)
+exports: (signed_approvals.permit, signed_approvals.nonces, signed_approvals.version, signed_approvals.DOMAIN_SEPARATOR)
+exports: (signed_approvals.cancelAuthorization, signed_approvals.authorizationState)
+
+blacklisted: public(HashMap[address, bool])
+paused: public(bool)
+
+
+@deploy
+def __init__(name: String[32], symbol: String[16], decimals: uint8):
+    erc20.__init__(name, symbol, decimals)
+    signed_approvals.__init__(name)
+
+
+@external
+def set_blacklisted(account: address, blacklisted: bool):
+    self.blacklisted[account] = blacklisted
+
+
+@external
+def set_paused(paused: bool):
+    self.paused = paused
+
+
+@external
+def transfer(receiver: address, amount: uint256) -> bool:
+    self._check(msg.sender, receiver)
+    erc20._move(msg.sender, receiver, amount)
+    return True
+
+
+@external
+def transferFrom(giver: address, receiver: address, amount: uint256) -> bool:
+    self._check(giver, receiver)
+    erc20._spend(giver, msg.sender, amount)
+    erc20._move(giver, receiver, amount)
+    return True
+
+
+@external
+def receiveWithAuthorization(
+    giver: address,
+    receiver: address,
+    amount: uint256,
+    valid_after: uint256,
+    valid_before: uint256,
+    nonce: bytes32,
+    v: uint8,
+    r: bytes32,
+    s: bytes32,
+):
+    signed_approvals._use_authorization(
+        signed_approvals.RECEIVE_TYPE, giver, receiver, amount, valid_after, valid_before, nonce, v, r, s
+    )
+    self._check(giver, receiver)
+    erc20._move(giver, receiver, amount)
+
+
+@internal
+@view
+def _check(giver: address, receiver: address):
+    assert not self.paused, "Pausable: paused"
+    for account: address in [msg.sender, giver, receiver]:
+        assert not self.blacklisted[account], "Blacklistable: account is blacklisted"
