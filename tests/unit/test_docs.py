@@ -37,3 +37,16 @@ def test_every_revert_reason_of_the_contracts_has_a_class():
     }
     assert reasons
     assert reasons == {kind.reason for kind in errors.Reverted.__subclasses__() if kind.reason}
+
+
+def test_every_command_is_in_the_reference():
+    from typer.main import get_command
+
+    from peersettle.cli.app import app
+
+    text = (DOCS / "reference" / "cli.md").read_text()
+    root = get_command(app)
+    for name, command in root.commands.items():
+        assert f"## `peersettle {name}`" in text
+        for inner in getattr(command, "commands", {}):
+            assert f"## `peersettle {name} {inner}`" in text

@@ -1,0 +1,178 @@
+"""`peersettle demo`: the scenes in order, shown as they happen, with every balance checked."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from peersettle.cli import demo_scenes as scenes
+from peersettle.cli.demo_world import PEERS, World, build_world
+from peersettle.cli.output import Output
+from peersettle.errors import InputError
+from peersettle.types import from_units
+
+BENCH: Final = Path("build/bench.json")
+PEER_GAS: Final = {
+    "gas.peer.airswap_swap": 76_254,
+    "gas.peer.zeroex_otc": 81_547,
+    "gas.peer.zeroex_otc_relayed": 86_584,
+}
+"""The last figures of `make bench` when this was released."""
+
+
+def run_demo(out: Output, directory: Path | None) -> dict[str, Any]:
+    """Run every scene; the summary that `--json` prints.
+
+    Raises:
+        Deviation: something is not as it must be.
+    """
+    began = time.monotonic()
+    where = _fresh_directory(directory)
+    with out.working("a chain in this process, four peers with fresh keys, Settlement and four tokens"):
+        world = build_world(where)
+    with world.store:
+        summary = _play(out, world)
+    summary["seconds"] = round(time.monotonic() - began, 1)
+    summary["record"] = {"directory": str(where), "documents": len(list((where / "documents").iterdir()))}
+    (where / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+    out.json(summary)
+    _show_end(out, summary, where)
+    return summary
+
+
+def _play(out: Output, world: World) -> dict[str, Any]:
+    _heading(out, "1", "Four peers, each with a key of its own; Settlement has no owner")
+    for peer in world.peers.values():
+        out.line(f"  {peer.name:7} {peer.address}")
+    out.line(f"  Settlement at {world.settlement.address}")
+    before = world.balances()
+
+    _heading(out, "2", "Spot: USDC against WETH, both move or neither")
+    with out.working("settling three quotes"):
+        gas = scenes.spot_swaps(world)
+    out.line("  maker and taker give Settlement a standing allowance, as who trades all day does")
+    out.done("the maker signed quotes as files; the taker sent two, a third party the one both had signed")
+
+    _heading(out, "3", "Four parties, four legs, one transaction")
+    with out.working("settling a trade of four legs"):
+        ring, legs = scenes.four_legs(world)
+    for line in legs:
+        out.line(f"  {line}")
+    out.line("  broker and hedger have allowed exactly this much; nothing is left of it")
+    out.done(f"settled whole, {ring.gas:,} gas")
+
+    _heading(out, "4", f"A day of {scenes.TRADES_A_DAY} trades, netted by novation")
+    with out.working(f"signing {scenes.TRADES_A_DAY} trades"):
+        day = scenes.day_of_trades(world)
+    out.done(f"{len(day)} trades signed by both and kept as files; nothing is on chain yet")
+    with out.working("settling the net"):
+        net, net_trade = scenes.novation(world, day)
+    for line in scenes.trade_text(world, net_trade):
+        out.line(f"  {line}")
+    each = net.gas // len(day)
+    out.done(f"one net trade has retired all {len(day)}: {net.gas:,} gas, {each:,} a trade")
+
+    _heading(out, "5", "What is refused, first here and then by the contract itself")
+    refusals = [scenes.retired_trade(world, day), scenes.tampered_quote(world), scenes.replay(world)]
+    for refusal in refusals:
+        out.line(f"  {refusal.what}", "bold")
+        out.line(f"    before sending: {refusal.here}")
+        out.line(f"    the contract:   reverts with {refusal.contract!r}")
+    world.assert_balances()
+    after = world.balances()
+    gas += [ring, net]
+    figures, source = peer_gas()
+    _show_balances(out, world, before, after)
+    _show_gas(out, gas, each, figures, source)
+    return {
+        "peers": {peer.name: peer.address for peer in world.peers.values()},
+        "settlement": world.settlement.address,
+        "balances": {"before": _by_peer(world, before), "after": _by_peer(world, after)},
+        "gas": {
+            **{item.what: item.gas for item in gas},
+            "a trade, by novation": each,
+            "peers": figures,
+            "peers_source": source,
+        },
+        "trades_netted": len(day),
+        "refused": [{"what": r.what, "here": r.here, "contract": r.contract} for r in refusals],
+    }
+
+
+def peer_gas() -> tuple[dict[str, int], str]:
+    """What the same swap costs elsewhere: from the last `make bench` here, else as last measured."""
+    try:
+        measured = json.loads(BENCH.read_text())
+        return {name: int(measured[name]) for name in PEER_GAS}, str(BENCH)
+    except (OSError, ValueError, KeyError, TypeError):
+        return dict(PEER_GAS), "measured with make bench"
+
+
+def _show_balances(
+    out: Output, world: World, before: dict[tuple[str, str], int], after: dict[tuple[str, str], int]
+) -> None:
+    out.line()
+    rows = []
+    for (name, symbol), units in after.items():
+        old = before[name, symbol]
+        if not old and not units:
+            continue
+        decimals = world.tokens[symbol].decimals
+        change = from_units(abs(units - old), decimals)
+        sign = "" if units == old else "+" if units > old else "-"
+        rows.append((name, symbol, from_units(old, decimals), from_units(units, decimals), f"{sign}{change}"))
+    out.table("Balances", ("peer", "token", "before", "after", "change"), rows, right="before,after,change")
+
+
+def _show_gas(out: Output, gas: list[scenes.Gas], each: int, figures: dict[str, int], source: str) -> None:
+    airswap, zeroex, relayed = (f"{figure:,}" for figure in figures.values())
+    beside = {"swap": (airswap, zeroex), "swap, relayed": ("-", relayed)}
+    rows = [(item.what, f"{item.gas:,}", *beside.get(item.what, ("-", "-"))) for item in gas]
+    rows.append(("a trade, by novation", f"{each:,}", "-", "-"))
+    out.table(
+        "Gas of the whole transaction",
+        ("settlement", "PeerSettle", "AirSwap", "0x OTC"),
+        rows,
+        right="PeerSettle,AirSwap,0x OTC",
+    )
+    out.line(f"  AirSwap and 0x: {source}. Gas here is as in a receipt of any chain with the Cancun rules.")
+
+
+def _show_end(out: Output, summary: dict[str, Any], where: Path) -> None:
+    out.line()
+    out.done(f"every balance is what the signed documents say; {summary['seconds']} s")
+    count = summary["record"]["documents"]
+    out.line(f"  the record is in {where}: {count} signed documents as JSON, peersettle.db, summary.json")
+    out.line("  the keys are gone with this process")
+    out.hint("the same between two people: peersettle chain up --anvil, then peersettle keys new NAME")
+
+
+def _heading(out: Output, number: str, text: str) -> None:
+    out.line()
+    out.line(f"{number}. {text}", "bold cyan")
+
+
+def _by_peer(world: World, balances: dict[tuple[str, str], int]) -> dict[str, dict[str, str]]:
+    return {
+        name: {symbol: from_units(balances[name, symbol], token.decimals) for symbol, token in world.tokens.items()}
+        for name in PEERS
+    }
+
+
+def _fresh_directory(wanted: Path | None) -> Path:
+    if wanted is not None:
+        if wanted.exists() and any(wanted.iterdir()):
+            raise InputError(f"{wanted} is not empty; it is left as it is", next_step="give another --out")
+        return wanted
+    usual = Path("build/demo")
+    try:
+        usual.mkdir(parents=True, exist_ok=True)
+        number = 1 + max((int(p.name) for p in usual.iterdir() if p.name.isdigit()), default=0)
+        fresh = usual / f"{number:03}"
+        fresh.mkdir()
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="peersettle-demo-"))
+    return fresh
