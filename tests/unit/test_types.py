@@ -13,7 +13,7 @@ from peersettle.types import address, checksummed, from_units, hash32, to_units,
 
 @given(st.binary(min_size=20, max_size=20))
 def test_checksums_are_those_of_eip_55(raw: bytes):
-    assert checksummed(raw) == to_checksum_address(raw)
+    assert str(checksummed(raw)) == str(to_checksum_address(raw))
     assert address("0x" + raw.hex()) == checksummed(raw)
 
 

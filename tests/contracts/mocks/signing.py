@@ -1,5 +1,7 @@
 """Signatures as wallets make them for the mocks, hashed by eth-account and so independently of them."""
 
+from typing import Any
+
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
@@ -25,7 +27,7 @@ def _sign(signer: LocalAccount, domain: dict, primary: str, values: tuple, *nest
     return bytes(Account.sign_typed_data(signer.key, domain, types, message).signature)
 
 
-def sign_for_token(signer: LocalAccount, token: object, primary: str, *values: object) -> bytes:
+def sign_for_token(signer: LocalAccount, token: Any, primary: str, *values: object) -> bytes:
     """A message of the mock `Token`: `Permit`, `…WithAuthorization` or `CancelAuthorization`, 65 bytes."""
     domain = {"name": token.name(), "version": "2", "chainId": 1, "verifyingContract": token.address}
     return _sign(signer, domain, primary, values)
