@@ -170,9 +170,7 @@ def test_permit2_moves_what_was_signed_once_and_nothing_else():
         for asset in (token.address, CODELESS)
     )
 
-    def use(
-        amount=100, by=good, owner=maker, token=token.address, nonce=7, until=FOREVER, witness=TRADE_HASH
-    ):
+    def use(amount=100, by=good, owner=maker, token=token.address, nonce=7, until=FOREVER, witness=TRADE_HASH):
         permit, move = ((token, 100), nonce, until), (liquidator, amount)
         arguments = (permit, move, owner, witness, signing.WITNESS_TYPE, by)
         return permit2.permitWitnessTransferFrom.prepare_calldata(*arguments)

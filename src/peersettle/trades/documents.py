@@ -151,14 +151,19 @@ def load(text: str | bytes) -> Document:
     Raises:
         InvalidDocument: not JSON, another format or version, a missing, unknown or invalid field.
     """
+    raw = text.encode(errors="replace") if isinstance(text, str) else text
+    if raw.count(b"[") + raw.count(b"{") > _MAX_BRACKETS:
+        raise InvalidDocument("not a document: nested deeper, or longer, than any trade")
     try:
-        data = json.loads(text)
+        data = json.loads(text, object_pairs_hook=_once)
+    except InvalidDocument:
+        raise
     except (ValueError, RecursionError) as error:
         raise InvalidDocument(f"not JSON: {error}") from None
     if not isinstance(data, dict) or data.get("format") not in (QUOTE_FORMAT, TRADE_FORMAT):
         found = data.get("format") if isinstance(data, dict) else type(data).__name__
         raise InvalidDocument(f"format is {found!r}; expected {QUOTE_FORMAT!r} or {TRADE_FORMAT!r}")
-    if data.get("version") != VERSION:
+    if type(data.get("version")) is not int or data["version"] != VERSION:
         raise InvalidDocument(f"version is {data.get('version')!r}; this program reads version {VERSION}")
     try:
         return _quote(data) if data["format"] == QUOTE_FORMAT else _trade(data)
@@ -168,6 +173,8 @@ def load(text: str | bytes) -> Document:
         raise InvalidDocument(str(error)) from error
 
 
+_MAX_BRACKETS: Final = 100
+"""A trade of 16 legs with 16 approvals has fewer; a reader's stack is not to be had by nesting."""
 _COMMON: Final = {"format", "version", "chain_id", "settlement", "approvals"}
 
 
@@ -241,9 +248,19 @@ def _decoded(data: object, kind: type, where: str) -> dict[str, Any]:
     for name, spec in fields.items():
         if str(spec.type) in ("int", "LegKind", "ApprovalMethod"):
             text = data[name]
-            if not isinstance(text, str) or not text.isascii() or not text.isdigit():
+            if not isinstance(text, str) or not text.isascii() or not text.isdigit() or len(text) > 78:
                 raise InvalidDocument(f"{where}.{name} is {text!r}: give a whole number as a decimal string")
             result[name] = int(text)
+    return result
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose fields are there once each: two readers must not read two amounts."""
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise InvalidDocument(f"has {', '.join(twice)} more than once")
     return result
 
 

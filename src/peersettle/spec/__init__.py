@@ -1,0 +1,1 @@
+"""The contracts' behaviour as plain, slow, exact Python; tests hold the contracts equal to it."""
