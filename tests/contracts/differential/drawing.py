@@ -286,8 +286,7 @@ class Drawing:
 
     def leg(self, parties: Sequence[Address], sender: Address, owners: dict[int, Address]) -> Leg:
         """`owners`: who will have which ERC-721 when the leg is reached."""
-        giver = self.one(parties)
-        receiver = self.one(parties) if self.chance(6) else self.one([p for p in parties if p != giver] or parties)
+        giver, receiver = self.one(parties), self.one(parties)
         kinds = [LegKind.ERC20] * 3 + [LegKind.ERC20_EXACT, LegKind.ERC721, LegKind.ERC1155, LegKind.POSITION]
         kind = self.one(kinds + [LegKind.NATIVE] * (sender in parties))
         token, id, amount = self.token(), 0, self.amount()
@@ -395,9 +394,7 @@ class Drawing:
     def batch(self) -> Call:
         sender = self.actor().address
         entries = [
-            None
-            if self.fault("undecodable")
-            else self.entry(sender if self.chance(5) else self.world.domain.settlement)
+            None if self.fault("undecodable") else self.entry(self.one([self.world.domain.settlement, sender]))
             for _ in range(self.one([2, 1, 3, 0]))
         ]
         encode = self.world.settlement.settle.prepare_calldata

@@ -99,7 +99,7 @@ def on_chain(problems):
 
 
 def test_a_trade_has_the_same_problems_in_python_and_on_chain(examples):
-    @settings(max_examples=examples(50))
+    @settings(max_examples=examples(80))
     @given(st.data())
     def one(data):
         with World.fresh() as world:
@@ -116,7 +116,7 @@ def test_a_trade_has_the_same_problems_in_python_and_on_chain(examples):
 
 
 def test_a_swap_has_the_same_problems_in_python_and_on_chain(examples):
-    @settings(max_examples=examples(40))
+    @settings(max_examples=examples(50))
     @given(st.data())
     def one(data):
         with World.fresh() as world:
@@ -133,7 +133,7 @@ def test_a_swap_has_the_same_problems_in_python_and_on_chain(examples):
 
 
 def test_a_trade_settles_if_and_only_if_no_problem_is_found(examples):
-    @settings(max_examples=examples(75))
+    @settings(max_examples=examples(120))
     @given(st.data())
     def one(data):
         with World.fresh() as world:
@@ -158,7 +158,7 @@ def test_a_trade_settles_if_and_only_if_no_problem_is_found(examples):
 
 
 def test_a_swap_settles_if_and_only_if_no_problem_is_found(examples):
-    @settings(max_examples=examples(40))
+    @settings(max_examples=examples(60))
     @given(st.data())
     def one(data):
         with World.fresh() as world:

@@ -66,7 +66,7 @@ def holdings(state, world: World) -> dict:
 
 
 def test_a_netting_leaves_everybody_what_gross_settlement_would(examples):
-    @settings(max_examples=examples(25))
+    @settings(max_examples=examples(30))
     @given(graphs())
     def one(graph):
         parties, tokens, swaps = graph
@@ -112,7 +112,7 @@ def adversarial(parties, tokens, moves):
 
 
 def test_no_other_moves_settle_a_netting(examples):
-    @settings(max_examples=examples(3))
+    @settings(max_examples=examples(5))
     @given(graphs())
     def one(graph):
         parties, tokens, swaps = graph

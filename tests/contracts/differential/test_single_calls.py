@@ -9,12 +9,12 @@ from tests.contracts.differential.world import World
 pytestmark = pytest.mark.usefixtures("deployed")
 
 VERBS = {
-    "take": 40,
-    "relay": 40,
-    "swap_approved": 70,
-    "settle": 150,
-    "batch": 50,
-    "net": 60,
+    "take": 60,
+    "relay": 60,
+    "swap_approved": 100,
+    "settle": 250,
+    "batch": 60,
+    "net": 100,
     "cancel": 10,
     "cancel_trade": 25,
 }

@@ -39,7 +39,7 @@ class SettlementMachine(RuleBasedStateMachine):
 
     def make(self, call: Call, rule: str) -> Outcome:
         outcome = self.world.do(call)
-        event(f"{rule}: {'settled' if outcome.settled else outcome.reason}")
+        event(f"{rule}: {'settled' if outcome.settled else 'refused'}")
         if outcome.settled:
             self.settled.append(call)
         return outcome
@@ -141,7 +141,7 @@ class SettlementMachine(RuleBasedStateMachine):
     def warp(self, seconds: int) -> None:
         self.world.warp(seconds)
 
-    # What holds after every step; what the specification has, the chain has, by the first
+    # What holds after every step
 
     @invariant()
     def chain_and_specification_are_equal(self) -> None:
@@ -150,13 +150,13 @@ class SettlementMachine(RuleBasedStateMachine):
     @invariant()
     def settlement_holds_nothing(self) -> None:
         here = self.world.domain.settlement
-        held = {key: amount for key, amount in self.world.balances_in_spec().items() if amount}
+        held = {key: amount for key, amount in self.world.balances_on_chain().items() if amount}
         assert not [key for key in held if here in key[:2] and key[0] in (*ERC20S, "multi", "native")]
         assert here not in self.world.nft.owners.values()
 
     @invariant()
     def nothing_is_made_or_lost(self) -> None:
-        held = self.world.balances_in_spec()
+        held = self.world.balances_on_chain()
         for name in ERC20S:
             total = sum(held[name, who] for who in self.world.everybody)
             assert total == held[name, "supply"]
