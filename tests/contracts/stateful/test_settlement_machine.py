@@ -58,9 +58,10 @@ class SettlementMachine(RuleBasedStateMachine):
     def swap_approved(self, data: st.DataObject) -> None:
         self.make(self.drawing(data).swap_approved(), "swap_approved")
 
-    @rule(data=data)
-    def settle(self, data: st.DataObject) -> None:
-        self.make(self.drawing(data).settle(), "settle")
+    @rule(data=data, count=st.integers(1, 3))
+    def settle(self, data: st.DataObject, count: int) -> None:
+        for _ in range(count):
+            self.make(self.drawing(data).settle(), "settle")
 
     @rule(data=data)
     def settle_batch(self, data: st.DataObject) -> None:
@@ -78,7 +79,8 @@ class SettlementMachine(RuleBasedStateMachine):
 
     @rule(data=data)
     def cancel_trade(self, data: st.DataObject) -> None:
-        self.make(self.drawing(data).cancel_trade(), "cancel_trade")
+        for _ in range(2):
+            self.make(self.drawing(data).cancel_trade(), "cancel_trade")
 
     @rule(data=data)
     def novation(self, data: st.DataObject) -> None:
@@ -140,6 +142,7 @@ class SettlementMachine(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([1, 59, 60, 700]))
     def warp(self, seconds: int) -> None:
         self.world.warp(seconds)
+        self.world.assert_views_equal()  # a notice may have taken effect
 
     # What holds after every step
 
