@@ -5,18 +5,34 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from peersettle.bindings.oracle import HistoryEntry, Oracle, Reading, Running, bundle
     from peersettle.bindings.settlement import RawProblem, Settlement
     from peersettle.bindings.token import Token
     from peersettle.chain.calls import Call
 
 _HOME = {
     "Call": "peersettle.chain.calls",
+    "HistoryEntry": "peersettle.bindings.oracle",
+    "Oracle": "peersettle.bindings.oracle",
     "RawProblem": "peersettle.bindings.settlement",
+    "Reading": "peersettle.bindings.oracle",
+    "Running": "peersettle.bindings.oracle",
     "Settlement": "peersettle.bindings.settlement",
     "Token": "peersettle.bindings.token",
+    "bundle": "peersettle.bindings.oracle",
 }
 
-__all__ = ["Call", "RawProblem", "Settlement", "Token"]
+__all__ = [
+    "Call",
+    "HistoryEntry",
+    "Oracle",
+    "RawProblem",
+    "Reading",
+    "Running",
+    "Settlement",
+    "Token",
+    "bundle",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from peersettle.chain.artifacts import Artifact, Function, artifact
     from peersettle.chain.calls import Block, Call, Log, Receipt, Sent
     from peersettle.chain.client import BlockId, Chain, advance_time, connect, fund
-    from peersettle.chain.deployments import DIRECTORY, DemoToken, Deployment, deploy
+    from peersettle.chain.deployments import DIRECTORY, DemoToken, Deployment, deploy, deploy_oracle
     from peersettle.chain.events import Settled, SkippedEntry, settled_in
     from peersettle.chain.fees import FeePolicy, Fees
     from peersettle.chain.pyevm import embedded
@@ -23,7 +23,7 @@ _HOME = {
     "artifacts": ("Artifact", "Function", "artifact"),
     "calls": ("Block", "Call", "Log", "Receipt", "Sent"),
     "client": ("BlockId", "Chain", "advance_time", "connect", "fund"),
-    "deployments": ("DIRECTORY", "DemoToken", "Deployment", "deploy"),
+    "deployments": ("DIRECTORY", "DemoToken", "Deployment", "deploy", "deploy_oracle"),
     "pyevm": ("embedded",),
     "events": ("Settled", "SkippedEntry", "settled_in"),
     "fees": ("FeePolicy", "Fees"),
@@ -62,6 +62,7 @@ __all__ = [
     "Function",
     "artifact",
     "deploy",
+    "deploy_oracle",
     # settlements
     "Change",
     "Finality",

@@ -31,11 +31,12 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """One event of a receipt."""
+    """One event, and the number of its block."""
 
     address: Address
     topics: tuple[Hash32, ...]
     data: bytes
+    block: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -340,4 +340,5 @@ def _log(log: Any) -> Log:
         address=address(log["address"]),
         topics=tuple(Hash32(bytes(topic)) for topic in log["topics"]),
         data=bytes(log["data"]),
+        block=int(log["blockNumber"]),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from peersettle.chain.artifacts import Artifact, artifact
 from peersettle.chain.calls import Call, Sent
 from peersettle.errors import InputError, InvalidField, NotDeployed, Reverted, TransactionLost
+from peersettle.reports import ReporterSet
 from peersettle.trades.approvals import PERMIT2_ADDRESS
 from peersettle.trades.messages import Domain
 from peersettle.trades.typed_data import domain_separator
-from peersettle.types import Address, address, keccak
+from peersettle.types import ZERO_ADDRESS, Address, address, keccak
 
 if TYPE_CHECKING:
     from peersettle.chain.client import Chain
@@ -35,7 +36,10 @@ class DemoToken(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """Where the contracts of one chain are. `block` is Settlement's, from which on events are searched."""
+    """Where the contracts of one chain are. `block` is Settlement's, from which on events are searched.
+
+    A chain may have no Oracle yet; `oracle_block` is that of its deployment, and `bundle` belongs to it.
+    """
 
     chain_id: int
     settlement: Address
@@ -44,10 +48,15 @@ class Deployment:
     block: int
     deployer: Address
     tokens: Mapping[str, Address] = field(default_factory=lambda: MappingProxyType({}))
+    oracle: Address | None = None
+    oracle_block: int = 0
+    bundle: Address | None = None
 
     def __post_init__(self) -> None:
-        for name in ("settlement", "check", "permit2", "deployer"):
-            object.__setattr__(self, name, address(getattr(self, name), name))
+        for name in ("settlement", "check", "permit2", "deployer", "oracle", "bundle"):
+            value = getattr(self, name)
+            if value is not None or name not in ("oracle", "bundle"):
+                object.__setattr__(self, name, address(value, name))
         tokens = {symbol: address(token, symbol) for symbol, token in self.tokens.items()}
         object.__setattr__(self, "tokens", MappingProxyType(tokens))
 
@@ -146,7 +155,42 @@ def deploy(
             continue
         name = f"token {item.symbol}"
         tokens[item.symbol], _ = progress.deploy(name, artifact("DemoToken"), tuple(item))
-    done = Deployment(kept.chain_id, kept.settlement, kept.check, kept.permit2, kept.block, kept.deployer, tokens)
+    done = replace(kept, tokens=tokens)
+    done.save(directory)
+    progress.finish()
+    return done
+
+
+def deploy_oracle(
+    chain: Chain,
+    sender: TransactionSender,
+    deployment: Deployment,
+    reporters: ReporterSet,
+    *,
+    steward: Address = ZERO_ADDRESS,
+    delay: int = 7 * 86_400,
+    directory: Path = DIRECTORY,
+    force: bool = False,
+) -> Deployment:
+    """Deploy an Oracle with its first set of reporters, and its Bundle, and add them to the record.
+
+    `steward` may propose other reporters, which takes `delay` seconds (2 to 30 days); nobody may where it is zero. A
+    recorded Oracle that the chain has is kept unless `force`. A run that was cut short is taken up where it ended.
+
+    Raises:
+        InvalidField: a delay out of its bounds.
+        InsufficientFunds, RpcUnavailable, TransactionStuck: as `TransactionSender.send`.
+    """
+    if not 2 * 86_400 <= delay <= 30 * 86_400:
+        raise InvalidField("delay", delay, "give 172800 to 2592000 seconds, which are 2 to 30 days")
+    if deployment.oracle and deployment.bundle and chain.code(deployment.oracle) and not force:
+        return deployment
+    path = _path(directory, chain.chain_id).with_suffix(".oracle-progress.json")
+    progress = _Progress(chain, sender, path, force)
+    arguments = (steward, delay, reporters.threshold, list(reporters.members))
+    oracle, block = progress.deploy("Oracle", artifact("Oracle"), arguments)
+    bundle, _ = progress.deploy("Bundle", artifact("Bundle"), (oracle,))
+    done = replace(deployment, oracle=oracle, oracle_block=block, bundle=bundle)
     done.save(directory)
     progress.finish()
     return done
