@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from web3 import HTTPProvider, Web3
 
-from benchmarks import ours, peers, rates
+from benchmarks import oracle, ours, peers, rates
 from benchmarks.floor import Floor
 from benchmarks.scene import stage
 from peersettle.chain import Anvil
@@ -29,7 +29,13 @@ PEER_NAMES = {
     "zero_ex_batch_per_trade": "zeroex_batch50_per_trade",
 }
 MARGIN_OVER_FLOOR = 3_500
-TARGETS = {"swap_relayed": 76_500, "net50_per_trade": 14_500, "novation120": 85_000}
+TARGETS = {
+    "swap_relayed": 76_500,
+    "net50_per_trade": 14_500,
+    "novation120": 85_000,
+    "oracle_k5": 60_000,
+    "oracle_batch20_k5": 185_000,
+}
 RATE_TARGET = 10_000
 BESIDE = {
     "swap": "airswap_swap",
@@ -39,9 +45,11 @@ BESIDE = {
 
 
 def our_gas() -> tuple[dict[str, int], Floor]:
-    """Our own figures, on a fresh anvil."""
+    """Our own figures: settlement and oracle, each on a fresh anvil."""
     with Anvil() as anvil:
-        return ours.measure(stage(Web3(HTTPProvider(anvil.url))))
+        gas, floor = ours.measure(stage(Web3(HTTPProvider(anvil.url))))
+    with Anvil() as anvil:
+        return {**gas, **oracle.measure(Web3(HTTPProvider(anvil.url)))}, floor
 
 
 def peers_gas() -> dict[str, int]:
@@ -64,7 +72,7 @@ def main() -> int:
     speed: dict[str, float] = {}
     if not arguments.gas_only:
         with console.status("signing and recovering"):
-            speed = rates.measure()
+            speed = {**rates.measure(), **oracle.rates()}
 
     targets = {"swap": floor.total + MARGIN_OVER_FLOOR, **TARGETS}
     table = Table("gas", "ours", "target", "peer", title="Anvil receipts; one ERC-20, four balances, nonce word in use")

@@ -103,13 +103,19 @@ class Oracle:
 
     # Updating
 
-    def update(self, round_: Round) -> Call:
+    def update(self, round: Round) -> Call:
         """Submit a round of one feed."""
-        for item in round_.reports:
+        for item in round.reports:
             self._assert_domain(item.domain)
-        report = round_.report
+        report = round.report
         what = f"report {report.feed.name} {report.price:f} of {report.observed_at}"
-        return self._call("update", *round_.to_abi(), what=what)
+        return self._call("update", *round.to_abi(), what=what)
+
+    def raw_update(
+        self, feed: bytes, observed_at: int, reports: Sequence[tuple[int, int, int]], others: Sequence[int]
+    ) -> Call:
+        """As `update`, from the contract's own arguments and unchecked."""
+        return self._call("update", feed, observed_at, list(reports), list(others), what="report")
 
     def update_batch(self, signed: CoSigned, reporters: ReporterSet) -> Call:
         """Submit one slot of many feeds that k reporters have signed alike."""

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from peersettle.cli.commands import chain, config, demo, deploy, doctor, keys, quotes, settlement, trades
+from peersettle.cli.commands import chain, config, demo, deploy, doctor, keys, oracle, quotes, settlement, trades
 from peersettle.cli.failures import conceal, failure
 from peersettle.cli.invocation import Invocation
 from peersettle.cli.output import Output
@@ -67,6 +67,7 @@ app.command()(settlement.check)
 app.command()(settlement.settle)
 app.command()(settlement.cancel)
 app.command()(trades.trades)
+app.add_typer(oracle.app, name="oracle")
 app.command()(doctor.doctor)
 app.add_typer(config.app, name="config")
 

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+from peersettle.cli import demo_oracle
 from peersettle.cli import demo_scenes as scenes
 from peersettle.cli.demo_world import PEERS, World, build_world
 from peersettle.cli.output import Output
@@ -75,7 +76,17 @@ def _play(out: Output, world: World) -> dict[str, Any]:
     each = net.gas // len(day)
     out.done(f"one net trade has retired all {len(day)}: {net.gas:,} gas, {each:,} a trade")
 
-    _heading(out, "5", "What is refused, first here and then by the contract itself")
+    _heading(out, "5", "A price that one liar cannot move: three reporters, one lying")
+    with out.working("deploying an Oracle, reporting six rounds"):
+        oracle, rounds, two = demo_oracle.play(world)
+    out.line(f"  Oracle at {oracle}; three reports make a round")
+    rows = [(r.what, *r.reported, r.confirmed, r.candidate or "-") for r in rounds]
+    columns = ("round", "reporter 1", "reporter 2", "the liar", "confirmed", "candidate")
+    out.table("", columns, rows, right=",".join(columns[1:]))
+    out.line(f"  a round of two, honest or not: the contract reverts with {two!r}")
+    out.done("the liar moved nothing, the bad tick never counted, the crash counted one round later")
+
+    _heading(out, "6", "What is refused, first here and then by the contract itself")
     refusals = [scenes.retired_trade(world, day), scenes.tampered_quote(world), scenes.replay(world)]
     for refusal in refusals:
         out.line(f"  {refusal.what}", "bold")
@@ -83,7 +94,7 @@ def _play(out: Output, world: World) -> dict[str, Any]:
         out.line(f"    the contract:   reverts with {refusal.contract!r}")
     world.assert_balances()
     after = world.balances()
-    gas += [ring, net]
+    gas += [ring, net, scenes.Gas("oracle, a round of three", min(told.gas for told in rounds))]
     figures, source = peer_gas()
     _show_balances(out, world, before, after)
     _show_gas(out, gas, each, figures, source)
@@ -97,6 +108,7 @@ def _play(out: Output, world: World) -> dict[str, Any]:
             "peers": figures,
             "peers_source": source,
         },
+        "oracle": {"address": oracle, "rounds": [told.to_json() for told in rounds]},
         "trades_netted": len(day),
         "refused": [{"what": r.what, "here": r.here, "contract": r.contract} for r in refusals],
     }

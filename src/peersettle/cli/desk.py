@@ -20,7 +20,7 @@ from peersettle.trades import Document, Domain
 from peersettle.types import Address, address
 
 if TYPE_CHECKING:
-    from peersettle.bindings import Settlement
+    from peersettle.bindings import Oracle, Settlement
     from peersettle.bindings import Token as TokenBinding
     from peersettle.chain import Chain, Deployment, RpcWalletView, SettlementTracker, TransactionSender
     from peersettle.store import Store
@@ -82,6 +82,20 @@ class Desk:
         from peersettle.bindings import Settlement
 
         return Settlement(self.chain, self.deployment)
+
+    @cached_property
+    def oracle(self) -> Oracle:
+        """The Oracle that the settings name, or the recorded one.
+
+        Raises:
+            NotDeployed: neither.
+        """
+        from peersettle.bindings import Oracle
+
+        named = self.settings.oracle.contract
+        if named is None:
+            return Oracle(self.chain, self.deployment)
+        return Oracle(self.chain, Address(named), self.settings.oracle.contract_block)
 
     def token(self, where: Address) -> TokenBinding:
         """A token's contract."""

@@ -4,6 +4,7 @@ from peersettle.reports.documents import CoSigned, SignedReport, from_json, load
 from peersettle.reports.feed import Feed
 from peersettle.reports.messages import Batch, Observation, OracleDomain, Report, SurfaceReport, SurfaceSlice
 from peersettle.reports.quorum import Attestation, ReporterSet, Round, signatures_to_abi, spread_of
+from peersettle.reports.surfaces import surface_report
 from peersettle.reports.typed_data import batch_digest, digest, report_digest, surface_digest, typed_data
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "digest",
     "report_digest",
     "surface_digest",
+    "surface_report",
     "typed_data",
     # what is signed
     "CoSigned",
