@@ -48,6 +48,7 @@ check: $(DEV) ## format, lint, types, import layers, fresh artifacts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tools/build_artifacts.py --check
+	$(BIN)/python tools/build_cli_reference.py --check
 
 # What changes files
 
@@ -55,8 +56,9 @@ format: $(DEV) ## put the Python sources in order
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-artifacts: $(DEV) ## compile the contracts into what the package ships
+artifacts: $(DEV) ## compile the contracts into what the package ships, write the commands' reference
 	$(BIN)/python tools/build_artifacts.py
+	$(BIN)/python tools/build_cli_reference.py
 
 lock: $(DEV) $(VENV)/.npm ## pin the dependencies anew (UPGRADE=1: to the newest versions)
 	$(COMPILE) pyproject.toml --group build --group dev -o requirements/dev.txt

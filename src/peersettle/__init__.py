@@ -1,7 +1,8 @@
 """PeerSettle: settle trades with a peer, with no one in between.
 
 The public API is what `__all__` names, and what the modules `peersettle.errors`, `peersettle.trades`,
-`peersettle.signing`, `peersettle.chain`, `peersettle.bindings` and `peersettle.store` name in theirs.
+`peersettle.reports`, `peersettle.pricing`, `peersettle.signing`, `peersettle.chain`, `peersettle.bindings`,
+`peersettle.oracle` and `peersettle.store` name in theirs.
 A part is loaded when it is first asked for, so that `import peersettle` is instant.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from peersettle.bindings import Settlement, Token
+    from peersettle.bindings import Oracle, Settlement, Token
     from peersettle.chain import (
         Anvil,
         Chain,
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
         TransactionSender,
         connect,
         deploy,
+        deploy_oracle,
         embedded,
         fund,
     )
     from peersettle.config import Settings, load_settings
     from peersettle.errors import NotSettleable, PeerSettleError, Reverted
+    from peersettle.reports import Feed, Report, ReporterSet, Round, SignedReport
     from peersettle.signing import KeySigner, KeyStore, RemoteSigner, Signer, sign_as, sign_message
     from peersettle.store import SettlementStatus, Store
     from peersettle.trades import (
@@ -53,7 +56,7 @@ if TYPE_CHECKING:
     __version__: str
 
 _HOME = {
-    "bindings": ("Settlement", "Token"),
+    "bindings": ("Oracle", "Settlement", "Token"),
     "chain": (
         "Anvil",
         "Chain",
@@ -63,11 +66,13 @@ _HOME = {
         "TransactionSender",
         "connect",
         "deploy",
+        "deploy_oracle",
         "embedded",
         "fund",
     ),
     "config": ("Settings", "load_settings"),
     "errors": ("NotSettleable", "PeerSettleError", "Reverted"),
+    "reports": ("Feed", "Report", "ReporterSet", "Round", "SignedReport"),
     "signing": ("KeySigner", "KeyStore", "RemoteSigner", "Signer", "sign_as", "sign_message"),
     "store": ("SettlementStatus", "Store"),
     "trades": (
@@ -144,6 +149,14 @@ __all__ = [
     "embedded",
     "fund",
     "net",
+    # what prices are
+    "Feed",
+    "Oracle",
+    "Report",
+    "ReporterSet",
+    "Round",
+    "SignedReport",
+    "deploy_oracle",
     # settings and errors
     "NotSettleable",
     "PeerSettleError",

@@ -15,6 +15,7 @@ PUBLIC = [
     "Chain",
     "Deployment",
     "Domain",
+    "Feed",
     "Hash32",
     "KeySigner",
     "KeyStore",
@@ -22,17 +23,22 @@ PUBLIC = [
     "LegKind",
     "Netting",
     "NotSettleable",
+    "Oracle",
     "PeerSettleError",
     "Problem",
     "ProblemCode",
     "Quote",
     "RemoteSigner",
+    "Report",
+    "ReporterSet",
     "Reverted",
+    "Round",
     "RpcWalletView",
     "Settings",
     "Settlement",
     "SettlementStatus",
     "SettlementTracker",
+    "SignedReport",
     "SignedTrade",
     "Signer",
     "Store",
@@ -45,6 +51,7 @@ PUBLIC = [
     "check_trade",
     "connect",
     "deploy",
+    "deploy_oracle",
     "embedded",
     "from_units",
     "fund",
@@ -59,7 +66,20 @@ PUBLIC = [
     "typed_data",
 ]
 
-HEAVY = ("web3", "eth", "eth_account", "sqlalchemy", "pydantic", "typer", "rich", "coincurve")
+HEAVY = (
+    "web3",
+    "eth",
+    "eth_account",
+    "sqlalchemy",
+    "pydantic",
+    "typer",
+    "rich",
+    "coincurve",
+    "numpy",
+    "scipy",
+    "matplotlib",
+    "aiohttp",
+)
 
 
 def test_the_public_names_are_these_and_no_others():

@@ -19,7 +19,7 @@ FIELD: constant(uint256) = 37
 FIELD_MASK: constant(uint256) = 2**37 - 1
 PARAMETERS_MASK: constant(uint256) = 2**222 - 1
 TIME_MASK: constant(uint256) = 2**32 - 1
-YEAR: constant(uint256) = 365 * 86400
+NODES: constant(uint256) = 9
 
 
 struct Curve:
@@ -28,7 +28,8 @@ struct Curve:
     rho: int256
     m: int256
     sigma: int256
-    deviation: int256   # sqrt(w(0))
+    deviation: int256       # sqrt(w(0))
+    nodes: int256[NODES]    # w at -4 to 4 deviations
 
 
 struct Header:
@@ -113,7 +114,7 @@ def _assert_sound(feed: bytes32, observed_at: uint256, packed: DynArray[uint256,
         lowest: int256 = curve.a + curve.b * self._root(WAD * WAD - curve.rho * curve.rho) // WAD * curve.sigma // WAD
         assert lowest > 0, "variance"
         curve.deviation = self._root(self._total_variance(curve, 0) * WAD)
-        self._assert_no_butterfly(curve)
+        curve.nodes = self._assert_no_butterfly(curve)
         if last_expiry != observed_at:
             self._assert_no_calendar(previous, curve)
         stored: uint256 = self.slices[feed][expiry]
@@ -131,12 +132,14 @@ def _assert_sound(feed: bytes32, observed_at: uint256, packed: DynArray[uint256,
 
 @internal
 @pure
-def _assert_no_butterfly(curve: Curve):
+def _assert_no_butterfly(curve: Curve) -> int256[NODES]:
     """
     @notice Durrleman's condition: g = (1 - k w' / 2w)^2 - w'^2 / 4 (1 / w + 1 / 4) + w'' / 2 >= 0 (Gatheral and Jacquier, 2014).
+            Returns w at the nodes.
     """
-    for z: int256 in range(-4, 5):
-        k: int256 = z * curve.deviation
+    nodes: int256[NODES] = empty(int256[NODES])
+    k: int256 = -4 * curve.deviation
+    for node: uint256 in range(NODES):
         x: int256 = k - curve.m
         root: int256 = self._root(x * x + curve.sigma * curve.sigma)
         w: int256 = curve.a + curve.b * (curve.rho * x // WAD + root) // WAD
@@ -146,15 +149,25 @@ def _assert_no_butterfly(curve: Curve):
         slope: int256 = WAD - k * first // (2 * w)
         g: int256 = slope * slope // WAD - first * first // 4 // w - first * first // WAD // 16 + second // 2
         assert g >= 0, "butterfly"
+        nodes[node] = w
+        k += curve.deviation
+    return nodes
 
 
 @internal
 @pure
 def _assert_no_calendar(earlier: Curve, later: Curve):
-    for z: int256 in range(-4, 5):
-        for curve: Curve in [earlier, later]:
-            k: int256 = z * curve.deviation
-            assert self._total_variance(later, k) >= self._total_variance(earlier, k), "calendar"
+    """
+    @notice At the nodes of both.
+    """
+    k: int256 = -4 * earlier.deviation
+    for node: uint256 in range(NODES):
+        assert self._total_variance(later, k) >= earlier.nodes[node], "calendar"
+        k += earlier.deviation
+    k = -4 * later.deviation
+    for node: uint256 in range(NODES):
+        assert later.nodes[node] >= self._total_variance(earlier, k), "calendar"
+        k += later.deviation
 
 
 @internal
@@ -193,6 +206,7 @@ def _curve(word: uint256) -> Curve:
         m=self._field(word, 3),
         sigma=self._field(word, 4),
         deviation=0,
+        nodes=empty(int256[NODES]),
     )
 
 
