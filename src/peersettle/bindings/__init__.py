@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from peersettle.bindings.oracle import HistoryEntry, Oracle, Reading, Running, bundle
+    from peersettle.bindings.oracle import GRID, HistoryEntry, Oracle, Reading, Running, bundle
     from peersettle.bindings.settlement import RawProblem, Settlement
     from peersettle.bindings.token import Token
     from peersettle.chain.calls import Call
 
 _HOME = {
     "Call": "peersettle.chain.calls",
+    "GRID": "peersettle.bindings.oracle",
     "HistoryEntry": "peersettle.bindings.oracle",
     "Oracle": "peersettle.bindings.oracle",
     "RawProblem": "peersettle.bindings.settlement",
@@ -24,6 +25,7 @@ _HOME = {
 
 __all__ = [
     "Call",
+    "GRID",
     "HistoryEntry",
     "Oracle",
     "RawProblem",

@@ -41,6 +41,7 @@ class Scene:
     maker: TransactionSender
     taker: TransactionSender
     signers: dict[Address, KeySigner]
+    directory: Path
     nonces: Iterator[int] = field(default_factory=lambda: iter(range(1, 10_000)))
 
     @property
@@ -102,7 +103,7 @@ def make_scene(chain: Chain, directory: Path, **policy: Any) -> Scene:
     maker, taker = senders
     tokens = [("Ether", "WETH", 18), ("Dollar", "USD", 6)]
     deployment = deploy(chain, maker, directory=directory / "deployments", demo_tokens=tokens)
-    scene = Scene(chain, deployment, store, maker, taker, signers)
+    scene = Scene(chain, deployment, store, maker, taker, signers, directory)
     for sender, token in ((maker, scene.weth), (taker, scene.usd)):
         sender.send(token.mint(sender.address, 100 * AMOUNT))
         sender.send(token.approve(deployment.settlement, 2**256 - 1))

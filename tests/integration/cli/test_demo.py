@@ -33,6 +33,10 @@ def test_the_demo_settles_nets_and_refuses(away_from_home):
     assert gas["a trade, by novation"] < 2_500
     assert [refused["contract"] for refused in said["refused"]] == ["nonce", "signature", "nonce"]
     assert all(refused["here"] for refused in said["refused"])
+    rounds = said["oracle"]["rounds"]
+    assert [told["confirmed"] for told in rounds] == ["2501.1", "2501.7", "2501.7", "2502.2", "2502.2", "2101"]
+    assert [told["candidate"] for told in rounds] == [None, None, "250.1", None, "2101", None]
+    assert gas["oracle, a round of three"] == min(told["gas"] for told in rounds)
     assert said["seconds"] < 60
 
     record = user.home / "record"
