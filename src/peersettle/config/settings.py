@@ -11,47 +11,24 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from peersettle.config.fields import CheckedAddress, Section, UserPath, data_directory, state_directory
+from peersettle.config.oracle import OracleSettings
 from peersettle.errors import ConfigError, InvalidField
-from peersettle.types import Address, address
+from peersettle.types import Address
 
 PREFIX: Final = "PEERSETTLE__"
 CONFIG_VARIABLE: Final = "PEERSETTLE_CONFIG"
 CONFIG_NAME: Final = "peersettle.toml"
 
 
-def _is_address(value: str) -> str:
-    try:
-        return address(value)
-    except InvalidField as error:
-        raise ValueError(error.values["rule"]) from None
-
-
-CheckedAddress = Annotated[str, AfterValidator(_is_address)]
-UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
-
-
-def data_directory() -> Path:
-    """Where keys and the record of trades are kept by default."""
-    return Path(platformdirs.user_data_dir("peersettle", appauthor=False))
-
-
-def state_directory() -> Path:
-    """Where the development chain that we started is remembered."""
-    return Path(platformdirs.user_state_dir("peersettle", appauthor=False))
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ChainSettings(_Section):
+class ChainSettings(Section):
     """Which chain, seconds to wait for an answer and for finality, depths in place of the chain's tags."""
 
     url: str = "http://127.0.0.1:8545"
@@ -69,7 +46,7 @@ class ChainSettings(_Section):
         return value
 
 
-class PathSettings(_Section):
+class PathSettings(Section):
     """Where files are. The record of trades is a SQLite file or, with `://`, a database URL."""
 
     store: str = Field(default_factory=lambda: str(data_directory() / "peersettle.db"))
@@ -78,7 +55,7 @@ class PathSettings(_Section):
     state: UserPath = Field(default_factory=state_directory)
 
 
-class SignerSettings(_Section):
+class SignerSettings(Section):
     """Who signs when no `--key` is given."""
 
     kind: Literal["keystore", "environment", "remote"] = "keystore"
@@ -90,7 +67,7 @@ class SignerSettings(_Section):
     password_file: UserPath | None = None
 
 
-class DefaultSettings(_Section):
+class DefaultSettings(Section):
     """What a command assumes when it is not told."""
 
     quote_life: str = "10m"
@@ -115,6 +92,7 @@ class Settings(BaseSettings):
     paths: PathSettings = Field(default_factory=PathSettings)
     signer: SignerSettings = Field(default_factory=SignerSettings)
     defaults: DefaultSettings = Field(default_factory=DefaultSettings)
+    oracle: OracleSettings = Field(default_factory=OracleSettings)
     tokens: dict[int, dict[str, CheckedAddress]] = Field(default_factory=dict)
     """Token addresses by chain id and symbol."""
 
@@ -155,8 +133,7 @@ class Loaded:
     def describe(self) -> Iterator[Setting]:
         """Every effective value with its source; what may be a secret is masked."""
         for name, value in _flat(self.settings.model_dump(mode="json")):
-            shown = mask_url(value) if isinstance(value, str) and "://" in value else value
-            yield Setting(name, shown, self.origins.get(name.lower(), "default"))
+            yield Setting(name, _masked(value), self.origins.get(name.lower(), "default"))
 
 
 def load_settings(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Loaded:
@@ -218,6 +195,14 @@ def mask_url(url: str) -> str:
     user = "***@" if parts.username or parts.password else ""
     rest = "/***" if parts.path.strip("/") or parts.query else ""
     return f"{parts.scheme}://{user}{host}{port}{rest}" if host else f"{parts.scheme}://***"
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_masked(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _masked(item) for name, item in value.items()}
+    return mask_url(value) if isinstance(value, str) and "://" in value else value
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
