@@ -14,7 +14,7 @@ from peersettle.cli.amounts import Token, TokenBook
 from peersettle.cli.failures import keep_secret
 from peersettle.cli.passwords import read_password
 from peersettle.config import Settings
-from peersettle.errors import ConfigError, InvalidDocument, InvalidField
+from peersettle.errors import ConfigError, InvalidDocument, InvalidField, NotDeployed
 from peersettle.signing import KeySigner, KeyStore, RemoteSigner, Signer
 from peersettle.trades import Document, Domain
 from peersettle.types import Address, address
@@ -95,6 +95,8 @@ class Desk:
         named = self.settings.oracle.contract
         if named is None:
             return Oracle(self.chain, self.deployment)
+        if not self.chain.code(Address(named)):
+            raise NotDeployed(f"oracle.contract is {named}, where chain {self.chain.chain_id} has no code")
         return Oracle(self.chain, Address(named), self.settings.oracle.contract_block)
 
     def token(self, where: Address) -> TokenBinding:

@@ -22,6 +22,7 @@ INTERRUPTED: Final = 130
 
 _NEXT: Final[tuple[tuple[type[PeerSettleError], str], ...]] = (
     (errors.InvalidDocument, "ask its sender for the file again; it must arrive unchanged"),
+    (errors.SourceError, "see why with: peersettle oracle report --dry-run; a source that stays away can be left out"),
     (errors.SignatureError, "do not settle it; ask its signer for a new one over exactly these fields"),
     (errors.NotSettleable, "each party puts right what is theirs, then: peersettle check FILE"),
     (

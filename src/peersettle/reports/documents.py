@@ -5,7 +5,6 @@ Whole numbers travel as decimal strings. A document of an unknown format, versio
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -13,6 +12,7 @@ from typing import Any, Final
 
 from peersettle.errors import InputError, InvalidDocument, SignatureError
 from peersettle.reports.feed import Feed
+from peersettle.reports.jsons import read_json
 from peersettle.reports.messages import Batch, Observation, OracleDomain, Report, SurfaceReport, SurfaceSlice
 from peersettle.reports.typed_data import digest, report_digest
 from peersettle.trades.signature import Signature, recover
@@ -113,8 +113,8 @@ def load_document(text: str | bytes) -> SignedReport | CoSigned:
         InvalidDocument: not one of them, or a field is missing, unknown, there twice or malformed.
     """
     try:
-        data = json.loads(text, object_pairs_hook=_once)
-    except (ValueError, RecursionError) as error:
+        data = read_json(text.encode() if isinstance(text, str) else text, pairs=_once)
+    except ValueError as error:
         raise InvalidDocument(f"this is no JSON document of ours: {error}") from None
     if not isinstance(data, dict):
         raise InvalidDocument("this is no document: give a JSON object")

@@ -101,7 +101,8 @@ def test_a_feed_that_is_not_configured_is_named(maker):
 def test_without_an_oracle_it_says_what_to_run(peers):
     maker, _ = peers
     maker.environ["PEERSETTLE__ORACLE__CONTRACT"] = "0x" + "11" * 20
-    assert maker.run("--json", "oracle", "status", "0x" + FEED.id.hex()).code != 0
+    error = maker.fails(8, "oracle", "status", "0x" + FEED.id.hex())
+    assert error["error"] == "NotDeployed"
 
 
 def test_reporters_are_proposed_withdrawn_and_activated(maker, peers, ground):
