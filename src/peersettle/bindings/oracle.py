@@ -188,8 +188,7 @@ class Oracle:
                     if then.observed_at == words[0]:
                         entry = HistoryEntry("confirmed", then.value, words[0], then.spread, log.block, tx_hash)
                         found.append(entry)
-        # The first value of a feed shows in a batch twice: as its own event and as the state after it.
-        return sorted(dict.fromkeys(found), key=lambda entry: (entry.block, entry.observed_at))
+        return sorted(found, key=lambda entry: (entry.block, entry.observed_at))
 
     # Reporters
 

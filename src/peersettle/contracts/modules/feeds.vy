@@ -35,8 +35,8 @@ checkpoints: HashMap[bytes32, uint256[RING]]        # the running sums in their 
 @internal
 def _take(feed: bytes32, observation: uint256, observed_at: uint256) -> uint256:
     """
-    @notice Apply one round, `value | spread << 119` with no other bit, that is timely. Returns what is to be told: the word `spread 11 | observed_at 32
-            | value 87` of the value that is confirmed now, or zero when this one became a candidate.
+    @notice Apply one round, `value | spread << 119` with no other bit, that is timely. Returns what is to be told: the word
+            `spread 11 | observed_at 32 | value 87` of the value that is confirmed now, or zero when this one became a candidate.
     @dev Written out, not called: this is what an update costs. See feed_terms for what is checked and why it cannot overflow.
     """
     terms: uint256 = convert(feed, uint256)
