@@ -1,7 +1,9 @@
 """What the Oracle needs: a receipt for each kind of update, in steady state, from cold storage."""
 
 import random
+import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from eth_account import Account
 from web3 import Web3
@@ -11,6 +13,7 @@ from web3.types import RPCEndpoint
 from benchmarks.rates import best
 from benchmarks.scene import deploy, send
 from peersettle.chain import artifact
+from peersettle.pricing import fit_surface, read_chain
 from peersettle.reports import (
     Batch,
     CoSigned,
@@ -35,6 +38,7 @@ START = 1_900_000_200  # a multiple of 300, far from the chain's genesis
 FEEDS = 20
 STEWARD = "0x" + "57" * 20
 DAY = 86_400
+CHAIN = Path(__file__).parents[2] / "shared" / "data" / "options" / "ETH_chain_2024-01-08.csv"
 RING = 2048
 WAD = 10**18
 
@@ -74,10 +78,10 @@ class Bench:
 
     def update(self, feed: Feed, middle: int, seconds: int = SLOT) -> int:
         """Gas of one round."""
-        time = self.step(seconds)
+        slot = self.step(seconds)
         reports = []
         for member in self.draw.sample(self.reporters.members, self.threshold):
-            report = Report(feed, self.value(middle), time)
+            report = Report(feed, self.value(middle), slot)
             signature = self.keys[member].sign_digest(report_digest(self.domain, report))
             reports.append(SignedReport(self.domain, report, member, signature))
         call = self.contract.functions.update(*Round.of(self.reporters, reports).to_abi())
@@ -85,20 +89,20 @@ class Bench:
 
     def batch(self, feeds: list[Feed]) -> int:
         """Gas of one slot of many feeds."""
-        time = self.step()
-        batch = Batch(tuple(Observation(feed, self.value(100 + i), 7) for i, feed in enumerate(feeds)), time)
+        slot = self.step()
+        batch = Batch(tuple(Observation(feed, self.value(100 + i), 7) for i, feed in enumerate(feeds)), slot)
         words, others = signatures_to_abi(self.reporters, self.signed(batch))
-        call = self.contract.functions.update_batch(time, batch.items, words, others)
+        call = self.contract.functions.update_batch(slot, batch.items, words, others)
         return int(send(self.w3, self.sender, call)["gasUsed"])
 
     def surface(self, feed: Feed, expiries: int) -> int:
         """Gas of a surface of so many expiries, free of arbitrage."""
-        time = self.step()
-        slices = tuple(flat_slice(time + (i + 1) * 7 * DAY, i + 1) for i in range(expiries))
-        report = SurfaceReport(feed, slices, time)
+        slot = self.step()
+        slices = tuple(flat_slice(slot + (i + 1) * 7 * DAY, i + 1) for i in range(expiries))
+        report = SurfaceReport(feed, slices, slot)
         words, others = signatures_to_abi(self.reporters, self.signed(report))
         packed = [item.packed for item in slices]
-        call = self.contract.functions.update_surface(feed.id, time, packed, words, others)
+        call = self.contract.functions.update_surface(feed.id, slot, packed, words, others)
         return int(send(self.w3, self.sender, call)["gasUsed"])
 
     def signed(self, message: Batch | SurfaceReport) -> CoSigned:
@@ -161,7 +165,7 @@ def read_gas(bench: Bench, feed: Feed) -> int:
 
 
 def rates() -> dict[str, float]:
-    """Reports that one core signs and verifies in a second."""
+    """Reports that one core signs and verifies in a second; seconds for a surface of eleven expiries, best of three."""
     key = KeySigner(bytes(keccak(b"bench reporter 0")))
     domain = OracleDomain(31337, Address("0x" + "0a" * 20))
     feed = Feed("ETH/USD", slot=1)
@@ -172,4 +176,14 @@ def rates() -> dict[str, float]:
         signature = key.sign_digest(report_digest(domain, report))
         SignedReport(domain, report, key.address, signature).verify()
 
-    return {"rate.reports_signed_verified_per_s": round(best(work))}
+    speed: dict[str, float] = {"rate.reports_signed_verified_per_s": round(best(work))}
+    if CHAIN.exists():
+        chain = read_chain(CHAIN.read_text())
+        times = []
+        for _ in range(3):
+            began = time.perf_counter()
+            fitted = fit_surface(chain)
+            times.append(time.perf_counter() - began)
+        speed["s.surface_fit_11_expiries"] = round(min(times), 3)
+        speed["vol_points.surface_fit_median_rms"] = round(fitted.median_error, 3)
+    return speed
