@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import settings
+from tests.contracts.differential import oracle_world
 from tests.contracts.differential.world import Stage, World, stage
 
 
@@ -11,6 +12,12 @@ from tests.contracts.differential.world import Stage, World, stage
 def deployed() -> Stage:
     """The contracts of every `World`. titanoboa undoes what an example deploys, so they must be there before."""
     return stage()
+
+
+@pytest.fixture(scope="session")
+def oracle_stage() -> oracle_world.Stage:
+    """The same for the Oracle."""
+    return oracle_world.stage()
 
 
 @pytest.fixture

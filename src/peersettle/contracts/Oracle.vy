@@ -63,7 +63,7 @@ def update(feed: bytes32, observed_at: uint256, reports: DynArray[uint256[3], 13
         assert price >= last, "ascending"
         last = price
         if report[1] != 0:
-            # Written out here, not called: this is what an update costs. A signature is no identity here, so its s may be high.
+            # Written out here, not called: this is what an update costs.
             words[report[0] >> 128] = convert(
                 ecrecover(
                     keccak256(

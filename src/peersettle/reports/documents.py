@@ -131,7 +131,7 @@ def from_json(data: Mapping[str, Any]) -> SignedReport | CoSigned:
     if fields is None:
         known = ", ".join((REPORT_FORMAT, BATCH_FORMAT, SURFACE_FORMAT))
         raise InvalidDocument(f"format is {data.get('format')!r}: known are {known}")
-    if data.get("version") != VERSION:
+    if type(data.get("version")) is not int or data["version"] != VERSION:
         raise InvalidDocument(f"version is {data.get('version')!r}: this program reads {VERSION}")
     wanted = fields | {"format", "version", "chain_id", "oracle", "observed_at"}
     if missing := wanted - set(data):
@@ -154,6 +154,8 @@ def _document(data: Mapping[str, Any]) -> SignedReport | CoSigned:
     if not isinstance(data["signatures"], dict):
         raise InvalidDocument("signatures: give an object of reporter and signature")
     signatures = {address(who, "signatures"): _bytes(sig, "signature") for who, sig in data["signatures"].items()}
+    if len(signatures) != len(data["signatures"]):
+        raise InvalidDocument("signatures: a reporter is there twice, in two spellings of its address")
     if data["format"] == SURFACE_FORMAT:
         slices = tuple(SurfaceSlice.from_packed(_number(word, "slices")) for word in _list(data["slices"], "slices"))
         return CoSigned(domain, SurfaceReport(Feed.from_id(data["feed"]), slices, observed_at), signatures)

@@ -221,7 +221,7 @@ class Waiting:
             began = at if began is None else began
             row += 1
             most = max(most, row)
-            ends = min(later, at + 2 * feed.slot)
+            ends = min(later, at + feed.max_age)
             total += ends - at
             longest = max(longest, ends - began)
         lag = max(at - time for (at, _), (_, time) in zip(points, confirmed, strict=True))

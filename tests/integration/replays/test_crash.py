@@ -216,13 +216,14 @@ def test_the_default_cap_leaves_four_years_of_hourly_rounds_alone(cap: int) -> N
         assert all(waiting.in_a_row == 1 and waiting.share < 0.001 for waiting in hours)
 
 
-def test_rounds_slower_than_two_slots_confirm_a_jump_late() -> None:
-    """Why a candidate must be followed at once: the one before has died when the next round comes."""
+def test_a_candidate_must_be_followed_within_max_age() -> None:
+    """Rounds slower than the slots confirm as well; rounds slower than max_age confirm late."""
     points = closes(candles(BTC_MINUTES), 60)
-    waiting = _by_rule(Feed("BTC/USD", slot=15), points)
-    assert waiting.lag > 120
-    stuck = f"{waiting.lag:,} s, and {percent(waiting.off)} off"
-    figure("BTC, one-minute, 15 s slots but 60 s rounds: longest without a new value", stuck)
+    for max_age, text in ((120, "60 s rounds"), (45, "60 s rounds but max_age 45 s")):
+        waiting = _by_rule(Feed("BTC/USD", slot=15, max_age=max_age), points)
+        assert (waiting.lag <= 60) == (max_age >= 60)
+        stuck = f"{waiting.lag:,} s, and {percent(waiting.off)} off"
+        figure(f"BTC, one-minute, 15 s slots, {text}: longest without a new value", stuck)
 
 
 def test_an_update_costs_what_the_document_says(minutes: Played) -> None:

@@ -16,6 +16,15 @@ def _slot(feed: bytes32) -> uint256:
 
 
 @internal
+@pure
+def _max_age(feed: bytes32) -> uint256:
+    """
+    @notice Seconds after which a round is too old to be taken, and a candidate to be confirmed.
+    """
+    return (convert(feed, uint256) >> 48) & (2**32 - 1)
+
+
+@internal
 @view
 def _assert_timely(feed: bytes32, observed_at: uint256):
     """

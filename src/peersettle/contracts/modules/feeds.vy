@@ -88,7 +88,7 @@ def _confirm(feed: bytes32, state: uint256, fresh: uint256, observed_at: uint256
     if not feed_terms._beyond(feed, price, reference, observed_at - ((state >> 87) & TIME_MASK)):
         return fresh
     jumped: uint256 = candidate & VALUE_MASK
-    in_time: bool = candidate != 0 and observed_at - (candidate >> 87) <= 2 * feed_terms._slot(feed)
+    in_time: bool = candidate != 0 and observed_at - (candidate >> 87) <= feed_terms._max_age(feed)
     if in_time and (jumped > reference) == (price > reference):
         # The nearer of the two: both rounds agree that the price went at least so far.
         nearer: uint256 = min(jumped, price) if price > reference else max(jumped, price)
@@ -186,7 +186,7 @@ def read(feed: bytes32) -> IOracle.Reading:
     )
     if state & CANDIDATE_FLAG != 0:
         candidate: uint256 = self.candidates[feed]
-        if block.timestamp <= (candidate >> 87) + 2 * feed_terms._slot(feed):
+        if block.timestamp <= (candidate >> 87) + feed_terms._max_age(feed):
             reading.candidate = candidate & VALUE_MASK
             reading.candidate_at = candidate >> 87
     return reading

@@ -79,7 +79,7 @@ def _seconds(feed: bytes32, header: Header, observed_at: uint256, move: int256, 
     """
     @notice Whether this round confirms the candidate: in time, the same side, the same expiries.
     """
-    if header.candidate_at == 0 or observed_at - header.candidate_at > 2 * feed_terms._slot(feed):
+    if header.candidate_at == 0 or observed_at - header.candidate_at > feed_terms._max_age(feed):
         return False
     if (header.move > 0) != (move > 0) or header.count != len(expiries):
         return False
@@ -218,14 +218,14 @@ def _header(feed: bytes32) -> Header:
         observed_at=word & TIME_MASK,
         candidate_at=(word >> 32) & TIME_MASK,
         count=(word >> 64) & 255,
-        move=convert(word, int256) >> 128,
+        move=convert(convert(word, bytes32), int256) >> 128,
     )
 
 
 @internal
 def _set_header(feed: bytes32, header: Header):
     self.headers[feed] = (
-        header.observed_at | (header.candidate_at << 32) | (header.count << 64) | (convert(header.move, uint256) << 128)
+        header.observed_at | (header.candidate_at << 32) | (header.count << 64) | (convert(convert(header.move, bytes32), uint256) << 128)
     )
 
 
@@ -250,7 +250,7 @@ def _slice(word: uint256, observed_at: uint256) -> IOracle.Slice:
 def surface_slice(feed: bytes32, expiry: uint256) -> (IOracle.Slice, IOracle.Slice):
     header: Header = self._header(feed)
     candidate_at: uint256 = header.candidate_at
-    if block.timestamp > candidate_at + 2 * feed_terms._slot(feed):
+    if block.timestamp > candidate_at + feed_terms._max_age(feed):
         candidate_at = 0
     return (
         self._slice(self.slices[feed][expiry], header.observed_at),
