@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from peersettle.bindings.aggregator_source import AggregatorSource
     from peersettle.bindings.oracle import GRID, HistoryEntry, Oracle, Reading, Running, bundle
     from peersettle.bindings.settlement import RawProblem, Settlement
     from peersettle.bindings.token import Token
     from peersettle.chain.calls import Call
 
 _HOME = {
+    "AggregatorSource": "peersettle.bindings.aggregator_source",
     "Call": "peersettle.chain.calls",
     "GRID": "peersettle.bindings.oracle",
     "HistoryEntry": "peersettle.bindings.oracle",
@@ -24,6 +26,7 @@ _HOME = {
 }
 
 __all__ = [
+    "AggregatorSource",
     "Call",
     "GRID",
     "HistoryEntry",

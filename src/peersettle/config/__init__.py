@@ -11,6 +11,7 @@ from peersettle.config.oracle import (
     PresetSource,
     ReplaySource,
     SourceSettings,
+    SurfaceSettings,
 )
 from peersettle.config.settings import (
     CONFIG_NAME,
@@ -42,6 +43,7 @@ __all__ = [
     "DefaultSettings",
     "OracleSettings",
     "FeedSettings",
+    "SurfaceSettings",
     "SourceSettings",
     "PresetSource",
     "HttpSource",

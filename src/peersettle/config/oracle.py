@@ -109,17 +109,14 @@ SourceSettings = Annotated[
 ]
 
 
-class FeedSettings(Section):
-    """One feed: the rules that are its id, when a round of it is submitted, and its sources."""
+class _FeedRules(Section):
+    """The rules that are a feed's id."""
 
     name: str
     slot: int = 15
     max_age: int = 120
     jump_rate: int = 2_000
     jump_cap: int = 100_000
-    heartbeat: int = Field(default=60, gt=0)
-    deviation: int = Field(default=2_000, gt=0)
-    sources: tuple[SourceSettings, ...] = ()
 
     @model_validator(mode="after")
     def _is_a_feed(self) -> Self:
@@ -135,6 +132,23 @@ class FeedSettings(Section):
         return Feed(self.name, self.slot, self.max_age, self.jump_rate, self.jump_cap)
 
 
+class FeedSettings(_FeedRules):
+    """One feed: the rules that are its id, when a round of it is submitted, and its sources."""
+
+    heartbeat: int = Field(default=60, gt=0)
+    deviation: int = Field(default=2_000, gt=0)
+    sources: tuple[SourceSettings, ...] = ()
+
+
+class SurfaceSettings(_FeedRules):
+    """One volatility surface: the rules that are its feed's id, and the file of `peersettle oracle fit --out`."""
+
+    slot: int = 300
+    max_age: int = 900
+    jump_cap: int = 200_000
+    path: UserPath
+
+
 class OracleSettings(Section):
     """What `peersettle oracle report` and `submit` do. Without `contract`, the record of the deployment names it."""
 
@@ -145,6 +159,7 @@ class OracleSettings(Section):
     state: UserPath = Field(default_factory=lambda: state_directory() / "oracle")
     peers: tuple[HttpUrl, ...] = ()
     feeds: tuple[FeedSettings, ...] = ()
+    surfaces: tuple[SurfaceSettings, ...] = ()
     min_classes: int = Field(default=3, ge=3)
     observe_timeout: float = Field(default=5.0, gt=0)
     peer_timeout: float = Field(default=3.0, gt=0)
@@ -159,9 +174,9 @@ class OracleSettings(Section):
         host, _, port = self.listen.rpartition(":")
         if not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
             raise ValueError("listen: give HOST:PORT, as 127.0.0.1:9480")
-        ids = [feed.feed.id for feed in self.feeds]
+        ids = [item.feed.id for item in (*self.feeds, *self.surfaces)]
         if len(set(ids)) != len(ids):
-            raise ValueError("feeds: the same feed is there twice")
+            raise ValueError("feeds and surfaces: the same feed is there twice")
         return self
 
     @property

@@ -35,6 +35,7 @@ class ReportBook:
 
     Args:
         reporters: who counts; may be replaced when the contract's set changes.
+        surfaces: feeds whose value is a volatility surface. They are known here and in time or not; no report is taken.
         keep: how many slots of each feed are kept.
         max_skew: seconds by which a peer's clock may be ahead of ours.
     """
@@ -45,11 +46,13 @@ class ReportBook:
         feeds: Iterable[Feed],
         reporters: ReporterSet,
         *,
+        surfaces: Iterable[Feed] = (),
         keep: int = 20,
         max_skew: int = MAX_SKEW,
     ) -> None:
         self.domain: Final = domain
         self.feeds: Final[dict[Hash32, Feed]] = {feed.id: feed for feed in feeds}
+        self.surfaces: Final[dict[Hash32, Feed]] = {feed.id: feed for feed in surfaces}
         self._reporters = reporters
         self._keep, self._max_skew = keep, max_skew
         self._slots: dict[Hash32, dict[int, dict[Address, SignedReport]]] = {feed: {} for feed in self.feeds}

@@ -56,6 +56,14 @@ class ReportClient:
         except (PeerSettleError, KeyError, TypeError, ValueError):
             raise SourceError(f"{mask_url(url)} sent no signature", kind="malformed") from None
 
+    async def would_cosign(self, url: str, document: CoSigned) -> Address:
+        """The address of a reporter that would sign a batch or a surface; it signs nothing."""
+        answer = await self._request("POST", url, "/v1/cosign?check=1", document.to_json())
+        try:
+            return address(answer["reporter"], "reporter")
+        except (PeerSettleError, KeyError, TypeError):
+            raise SourceError(f"{mask_url(url)} named no reporter", kind="malformed") from None
+
     async def _request(self, method: str, url: str, route: str, body: Any = None) -> Any:
         import aiohttp
         from yarl import URL

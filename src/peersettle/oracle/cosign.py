@@ -52,13 +52,18 @@ class CoSigner:
         message = document.message
         if document.domain != self._book.domain:
             return "it is for another contract or chain"
-        feeds = [item.feed for item in message.observations] if isinstance(message, Batch) else [message.feed]
+        if isinstance(message, Batch):
+            feeds, known = [item.feed for item in message.observations], self._book.feeds
+        else:
+            feeds, known = [message.feed], self._book.surfaces
         for feed in feeds:
-            if feed.id not in self._book.feeds:
-                return f"{feed.name} with these rules is no feed of ours"
+            if feed.id not in known:
+                kind = "feed" if isinstance(message, Batch) else "surface"
+                return f"{feed.name} with these rules is no {kind} of ours"
             if (untimely := self._book.is_in_time(feed, message.observed_at, now)) is not None:
                 return f"slot {message.observed_at} of {feed.name}: {untimely}"
-        return self._batch(message) if isinstance(message, Batch) else self._surface(message)
+        refusal = self._batch(message) if isinstance(message, Batch) else self._surface(message)
+        return refusal or self._journal.contradiction(message.observed_at, dict(self._claims(document)))
 
     def sign(self, document: CoSigned) -> bytes:
         """Note durably what is signed, and sign it. Ask `refusal` first.

@@ -14,6 +14,7 @@ import structlog
 
 from peersettle.config import OracleSettings
 from peersettle.errors import ConfigError, PeerSettleError
+from peersettle.oracle.attesters import Attesters
 from peersettle.oracle.book import ReportBook
 from peersettle.oracle.client import ReportClient
 from peersettle.oracle.clock import Clock, SystemClock
@@ -27,6 +28,7 @@ from peersettle.oracle.reporter import Reporter
 from peersettle.oracle.server import ReportServer
 from peersettle.oracle.sources import Caller, Surroundings, build_sources
 from peersettle.oracle.submitter import OracleContract, Policy, Sender, Submitter
+from peersettle.oracle.surfaces import SurfaceFiles
 from peersettle.reports import OracleDomain, ReporterSet
 from peersettle.signing import Signer
 
@@ -144,13 +146,19 @@ async def reporter_daemon(
 ) -> AsyncIterator[Daemon]:
     """A reporter that is ready to run, serving unless `serve` is false; all of it is shut down on leaving.
 
+    Its own surfaces are those of the settings' files, unless `surface_view` gives them.
+
     Raises:
         ConfigError: the settings cannot be used, or the address to listen on is taken.
         StoreError: the state cannot be used, as when another reporter uses it.
     """
     metrics = Metrics()
     feeds = [item.feed for item in settings.feeds]
-    book = ReportBook(domain, feeds, reporters, keep=settings.keep_slots)
+    surfaces = [item.feed for item in settings.surfaces]
+    book = ReportBook(domain, feeds, reporters, surfaces=surfaces, keep=settings.keep_slots)
+    surface_view = surface_view or surface_files(settings, metrics)
+    for feed in surfaces:  # what is wrong with a file shows at the start, and numpy is loaded before anybody waits
+        await asyncio.to_thread(surface_view, feed, feed.slot_of(world.clock.now()))
     with Journal(settings.state) as journal:
         async with http_session() as session:
             observers = observers_of(settings, session, world, metrics)
@@ -179,17 +187,35 @@ async def submitter_daemon(
     clock: Clock,
     *,
     peers: Sequence[str] = (),
+    attesters: Attesters | None = None,
 ) -> AsyncIterator[Submitter]:
-    """A submitter of the settings' feeds, from `peers` or else the settings' own. Without a sender nothing is sent."""
-    if not settings.feeds:
+    """A submitter of the settings' feeds, from `peers` or else the settings' own. Without a sender nothing is sent.
+
+    `attesters` finds the members that are contracts; without it they are left out.
+    """
+    if not settings.feeds and not settings.surfaces:
         raise ConfigError("the settings name no feed; add [[oracle.feeds]]", key="oracle.feeds")
     policies = {item.feed: Policy(item.heartbeat, item.deviation) for item in settings.feeds}
-    book = ReportBook(domain, policies, reporters, keep=settings.keep_slots)
+    surfaces = [item.feed for item in settings.surfaces]
+    book = ReportBook(domain, policies, reporters, surfaces=surfaces, keep=settings.keep_slots)
     async with http_session() as session:
         client = ReportClient(session, timeout=settings.peer_timeout)
         yield Submitter(
-            oracle, sender, book, policies, client=client, peers=peers or settings.peers, clock=clock, metrics=Metrics()
+            oracle,
+            sender,
+            book,
+            policies,
+            client=client,
+            peers=peers or settings.peers,
+            clock=clock,
+            metrics=Metrics(),
+            attesters=attesters,
         )
+
+
+def surface_files(settings: OracleSettings, metrics: Metrics | None = None) -> SurfaceFiles:
+    """The settings' own surfaces."""
+    return SurfaceFiles({item.feed: item.path for item in settings.surfaces}, metrics)
 
 
 async def _listen(server: ReportServer, settings: OracleSettings) -> str:

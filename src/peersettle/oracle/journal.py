@@ -80,18 +80,21 @@ class Journal:
             StoreError: another content was claimed for one of them, or a later slot, or the disk does not take it.
         """
         with self._guard:
-            for key, content in contents.items():
-                last = self._entries.get(key)
-                if last is not None and (last[0] > slot or (last[0] == slot and last[1] != content)):
-                    raise StoreError(
-                        f"signed {last[1]} for slot {last[0]} already, so not {content} for {slot}",
-                        slot=slot,
-                        last_slot=last[0],
-                    )
+            if (problem := self.contradiction(slot, contents)) is not None:
+                raise StoreError(problem, slot=slot)
             entries = {**self._entries, **{key: (slot, content) for key, content in contents.items()}}
             if entries != self._entries:
                 self._write(entries)
                 self._entries = entries
+
+    def contradiction(self, slot: int, contents: Mapping[str, str]) -> str | None:
+        """What was claimed before that forbids one of these, in a line; None where nothing does."""
+        with self._guard:
+            for key, content in contents.items():
+                last = self._entries.get(key)
+                if last is not None and (last[0] > slot or (last[0] == slot and last[1] != content)):
+                    return f"signed {last[1]} for slot {last[0]} already, so not {content} for {slot}"
+        return None
 
     def _write(self, entries: Mapping[str, tuple[int, str]]) -> None:
         if self._lock is None:

@@ -62,6 +62,7 @@ class Metrics:
         self.pushes = counter("pushes", "Reports sent to peers", "outcome")
         self.bans = counter("bans", "Peers shut out for sending garbage")
         self.cosigned = counter("cosigned", "Batches and surfaces asked to be signed", "outcome")
+        self.surfaces_unusable = counter("surfaces_unusable", "Looks at a surface's file in vain", "feed", "reason")
         self.submissions = counter("submissions", "Rounds for the chain", "feed", "outcome")
         self.reported = gauge("reported_value", "The value that we signed last", "feed")
         self.reported_at = gauge("reported_slot", "Its slot, Unix seconds", "feed")

@@ -3,7 +3,7 @@
 GET  /v1/reports                 the newest reports of every feed
 GET  /v1/reports/{feed}?slot=    of one feed, by id (0x…) or name (ETH%2FUSD); without `slot` the newest round
 POST /v1/reports                 take a peer's reports: one document, or a list of at most 64
-POST /v1/cosign                  sign a batch or a surface, when it agrees with what we hold
+POST /v1/cosign                  sign a batch or a surface, when it agrees with what we hold; ?check=1 only says whether
 GET  /metrics, /health
 """
 
@@ -138,6 +138,10 @@ class ReportServer:
             return web.json_response({"refused": "give a batch or a surface"}, status=400)
         if self._cosigner is None:
             return web.json_response({"refused": "this reporter signs no batches"}, status=403)
+        if request.query.get("check") == "1":
+            if problem := self._problem(self._cosigner, document):
+                return web.json_response({"refused": problem}, status=409)
+            return web.json_response({"reporter": self._cosigner.address})
         async with self._signing:  # a remote signer may take its time; one after the other keeps the journal in order
             signature, problem = await self._signature(self._cosigner, document)
         self._metrics.cosigned.labels("refused" if problem else "signed").inc()
@@ -147,13 +151,19 @@ class ReportServer:
         return web.json_response({"reporter": self._cosigner.address, "signature": "0x" + signature.hex()})
 
     async def _signature(self, cosigner: CoSigner, document: CoSigned) -> tuple[bytes, str]:
+        if problem := self._problem(cosigner, document):
+            return b"", problem
         try:
-            document.verify()
-            if (problem := cosigner.refusal(document, self._clock.now())) is not None:
-                return b"", problem
             return await asyncio.to_thread(cosigner.sign, document), ""
         except PeerSettleError as error:
             return b"", error.message
+
+    def _problem(self, cosigner: CoSigner, document: CoSigned) -> str:
+        try:
+            document.verify()
+            return cosigner.refusal(document, self._clock.now()) or ""
+        except PeerSettleError as error:
+            return error.message
 
     async def _show_metrics(self, _: web.Request) -> web.Response:
         return web.Response(body=self._metrics.text(), headers={"Content-Type": CONTENT_TYPE})

@@ -47,6 +47,7 @@ class Network:
     prices: dict[str, Any] = field(default_factory=lambda: {venue: 2_000 + n for n, venue in enumerate(VENUES)})
     clock: ManualClock = field(default_factory=ManualClock)
     venues: str = ""
+    surfaces: tuple[str, ...] = ()
 
     @property
     def oracle(self) -> Oracle:
@@ -62,8 +63,12 @@ class Network:
             for venue in VENUES
         ]
         feeds = [{"name": feed, "sources": sources} for feed in ("ETH/USD", "BTC/USD")]
-        data = {"listen": "127.0.0.1:0", "peers": peers, "feeds": feeds, "state": str(self.home / name)}
+        data: dict[str, Any] = {"listen": "127.0.0.1:0", "peers": peers, "feeds": feeds, "state": str(self.home / name)}
+        data["surfaces"] = [{"name": item, "path": str(self.surface_file(name))} for item in self.surfaces]
         return OracleSettings.model_validate(data)
+
+    def surface_file(self, name: str) -> Path:
+        return self.home / f"{name}.surface.json"
 
     def pass_time(self, seconds: int) -> None:
         advance_time(self.chain, seconds)
@@ -88,10 +93,17 @@ class Network:
             yield daemons
 
     @asynccontextmanager
-    async def submitter(self, peers, oracle=None):
+    async def submitter(self, peers, oracle=None, sender=True, attesters=None):
         oracle = oracle or self.oracle
         async with submitter_daemon(
-            self.settings("submitter"), oracle, self.sender, oracle.domain, self.members, self.clock, peers=peers
+            self.settings("submitter"),
+            oracle,
+            self.sender if sender else None,
+            oracle.domain,
+            self.members,
+            self.clock,
+            peers=peers,
+            attesters=attesters,
         ) as made:
             yield made
 

@@ -194,3 +194,26 @@ def test_the_daemon_serves_until_it_is_told_to_stop(desk, number):
         finally:
             process.kill()
             process.communicate()
+
+
+def test_a_surface_is_proposed_from_its_file_and_goes_alone(desk, network, tmp_path):
+    with background(venues) as url, background(collector(network)) as peer:
+        user = desk(url, peers=[peer])
+        settings = tmp_path / "peersettle.toml"
+        file = tmp_path / "ETH.json"
+        settings.write_text(settings.read_text() + f'[[oracle.surfaces]]\nname = "ETH-VOL"\npath = "{file}"\n')
+        missing = user.run("oracle", "submit", "--surface", "ETH-VOL", "--dry-run")
+        assert (missing.code, "cannot read" in missing.text) == (8, True)
+        now = int(SystemClock().now())
+        svi = {"a": 0.02, "b": 0.04, "rho": -0.2, "m": 0.0, "sigma": 0.5}
+        part = {"expiry": now + 86_400 * 30, "forward_ratio": 1.01, **svi}
+        file.write_text(json.dumps({"observed_at": now, "slices": [part]}))
+        (said,) = user.run("oracle", "submit", "--surface", "ETH-VOL", "--dry-run", "--json").json
+        assert said["outcome"] == "failed"
+        assert "signs no batches" in said["cosigners"][0]["why"]
+        shown = user.run("oracle", "submit", "--surface", "ETH-VOL", "--dry-run")
+        assert f"refused by {peer}" in shown.text
+        assert user.run("oracle", "submit", "--surface", "BTC-VOL", "--dry-run").code == 2
+        assert user.run("oracle", "submit", "--surface", "ETH-VOL", "--follow", "--dry-run").code == 2
+        batch = user.run("oracle", "submit", "--batch", "--dry-run", "--json").json
+        assert [item["outcome"] for item in batch] == ["no_round"]

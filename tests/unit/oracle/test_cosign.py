@@ -15,12 +15,13 @@ from peersettle.reports import Batch, CoSigned, Feed, Observation, OracleDomain,
 from peersettle.reports.quorum import spread_of
 
 BTC = Feed("BTC/USD")
+VOL = Feed("ETH-VOL")
 FLAT = SurfaceSlice(SLOT + 86_400, a=40_000_000, b=10_000_000, rho=0, m=0, sigma=100_000_000, forward_ratio=10**9)
 
 
 @pytest.fixture
 def held():
-    book = ReportBook(DOMAIN, [FEED, BTC], MEMBERS)
+    book = ReportBook(DOMAIN, [FEED, BTC], MEMBERS, surfaces=[VOL])
     for signer, price in enumerate((2_000, 2_001, 2_002, 2_003)):
         book.accept(signed(signer, price), SLOT)
         book.accept(signed(signer, price * 20, feed=BTC), SLOT)
@@ -93,7 +94,7 @@ def test_the_search_for_a_round_agrees_with_trying_them_all(values, threshold):
         assert is_median_of_some(values, value, spread, threshold) == ((value, spread) in true)
 
 
-def surface(item=FLAT, feed=FEED):
+def surface(item=FLAT, feed=VOL):
     return SurfaceReport(feed, (item,), SLOT)
 
 
@@ -113,6 +114,8 @@ def test_a_surface_is_signed_only_when_ours_agrees(held, journal):
         assert "ppm from ours" in refusal(item)
     assert "other expiries" in refusal(bent(expiry=SLOT + 90_000))
     cosigner.sign(CoSigned(DOMAIN, surface(), {}))
+    assert refusal(FLAT) == ""
+    assert "already" in refusal(bent(a=40_500_000))
     with pytest.raises(StoreError):
         cosigner.sign(CoSigned(DOMAIN, surface(bent(a=40_500_000)), {}))
 
@@ -121,3 +124,9 @@ def test_without_a_surface_of_our_own_none_is_signed(held, journal):
     for view in (None, lambda *_: None):
         refusal = CoSigner(SIGNERS[0], held, journal, surface_view=view).refusal(CoSigned(DOMAIN, surface(), {}), SLOT)
         assert "no surface of our own" in (refusal or "")
+
+
+def test_a_feed_is_no_surface_and_a_surface_no_feed(held, journal):
+    cosigner = CoSigner(SIGNERS[0], held, journal, surface_view=lambda *_: surface())
+    assert "no surface of ours" in (cosigner.refusal(CoSigned(DOMAIN, surface(feed=FEED), {}), SLOT) or "")
+    assert "no feed of ours" in (cosigner.refusal(batch(Observation(VOL, WAD, 0)), SLOT) or "")

@@ -313,3 +313,26 @@ def test_a_reporter_that_answers_nonsense_is_an_error_with_a_kind(answer, kind):
     with pytest.raises(SourceError) as failure:
         asyncio.run(run())
     assert failure.value.kind == kind
+
+
+def test_a_check_says_whether_and_signs_nothing(tmp_path):
+    from peersettle.errors import SourceError
+    from peersettle.reports import Batch, CoSigned, Observation, Round
+
+    async def run():
+        async with running(tmp_path) as there:
+            for number in range(3):
+                there.book.accept(signed(number, 2_000 + number), SLOT)
+            made = Round.of(MEMBERS, there.book.reports(FEED, SLOT))
+            good, other = (
+                CoSigned(DOMAIN, Batch((Observation(FEED, value, made.spread),), SLOT), {})
+                for value in (made.median, made.median + 1)
+            )
+            assert await there.client.would_cosign(there.url, good) == SIGNERS[0].address
+            assert (tmp_path / "signed.json").exists() is False
+            with pytest.raises(SourceError, match="median of no 3"):
+                await there.client.would_cosign(there.url, other)
+            who, _ = await there.client.cosign(there.url, good)
+            assert who == SIGNERS[0].address
+
+    asyncio.run(run())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,10 +14,11 @@ from peersettle.cli.options import KeyOption, PasswordFileOption
 
 if TYPE_CHECKING:
     from peersettle.bindings import Oracle
-    from peersettle.config import OracleSettings
+    from peersettle.config import OracleSettings, SurfaceSettings
+    from peersettle.oracle.cosignatures import Answer
     from peersettle.oracle.observer import Observed
     from peersettle.oracle.reporter import Step
-    from peersettle.oracle.submitter import Submission
+    from peersettle.oracle.submitter import Submission, Submitter
     from peersettle.signing import Signer
 
 FeedOption = Annotated[
@@ -70,29 +72,48 @@ def submit(
         list[str] | None, typer.Option("--peer", help="A reporter to ask; else the configured ones.", metavar="URL")
     ] = None,
     poll: Annotated[float, typer.Option(help="Seconds between two looks, with --follow.", min=0.2)] = 1.0,
+    batch: Annotated[
+        bool, typer.Option("--batch", help="Feeds of one slot length together, under k signatures for all.")
+    ] = False,
+    surface: Annotated[
+        str | None,
+        typer.Option("--surface", help="Propose this surface from our own file instead, once.", metavar="NAME"),
+    ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing; needs no key.")
+        bool,
+        typer.Option(
+            "--dry-run", help="Show what would be sent, and who would co-sign; send and sign nothing; needs no key."
+        ),
     ] = False,
     feed: FeedOption = None,
     key: KeyOption = None,
     password_file: PasswordFileOption = None,
 ) -> None:
-    """Fetch signed reports and send the rounds that are due. Anybody can."""
+    """Fetch signed reports and send the rounds that are due; or a surface that k reporters co-sign. Anybody can."""
+    from peersettle.errors import InputError
+
     run = invocation(context)
+    if surface is not None and (follow or batch or feed):
+        raise InputError("--surface goes alone: leave out --follow, --batch and --feed; run it after each new fit")
     settings = _chosen(run.loaded.settings.oracle, feed)
+    proposed = _chosen_surface(settings, surface) if surface is not None else None
     _keep_secret(settings)
     _log_to_stderr("info" if follow else "warning", as_json=run.out.as_json)
     signer = None if dry_run else run.desk.signer(key, password_file)
     oracle = run.desk.oracle
     if follow:
-        asyncio.run(_until_stopped(_follow(run, settings, signer, oracle, peer or [], poll)))
+        asyncio.run(_until_stopped(_follow(run, settings, signer, oracle, peer or [], poll, batch)))
         run.out.line("stopped")
         return
     with run.out.working("submitting"):
-        done = asyncio.run(_submit_once(run, settings, signer, oracle, peer or []))
+        done = asyncio.run(_submit_once(run, settings, signer, oracle, peer or [], batch, proposed))
     run.out.json([item.to_json() for item in done])
+    shown: tuple[Answer, ...] = ()
     for item in done:
         _show_submission(run, item, dry_run)
+        for answer in item.answers if item.answers is not shown else ():  # those of a batch are the same for all
+            _show_answer(run, answer, dry_run)
+        shown = item.answers
     if any(item.outcome == "failed" for item in done):
         raise typer.Exit(8)
 
@@ -107,6 +128,33 @@ def _chosen(settings: OracleSettings, names: list[str] | None) -> OracleSettings
         if name not in known:
             raise InvalidField("feed", name, f"the settings have {', '.join(known) or 'no feed'}")
     return settings.model_copy(update={"feeds": tuple(known[name] for name in dict.fromkeys(names))})
+
+
+def _chosen_surface(settings: OracleSettings, name: str) -> SurfaceSettings:
+    from peersettle.errors import InvalidField
+
+    for item in settings.surfaces:
+        if item.name == name:
+            return item
+    known = ", ".join(item.name for item in settings.surfaces)
+    raise InvalidField("surface", name, f"the settings have {known or 'no surface: add [[oracle.surfaces]]'}")
+
+
+def _submitter(
+    run: Invocation, settings: OracleSettings, signer: Signer | None, oracle: Oracle, peers: list[str]
+) -> AbstractAsyncContextManager[Submitter]:
+    from peersettle.bindings import AggregatorSource
+    from peersettle.oracle.attesters import Attesters
+    from peersettle.oracle.clock import SystemClock
+    from peersettle.oracle.daemon import submitter_daemon
+
+    sender = run.desk.sender(signer) if signer is not None else None
+    chain = run.desk.chain
+    attesters = Attesters(lambda member: AggregatorSource(chain, member))
+    members = oracle.reporter_set()
+    return submitter_daemon(
+        settings, oracle, sender, oracle.domain, members, SystemClock(), peers=peers, attesters=attesters
+    )
 
 
 async def _look(run: Invocation, settings: OracleSettings) -> list[Observed]:
@@ -146,33 +194,35 @@ async def _report(run: Invocation, settings: OracleSettings, signer: Signer, ora
 
 
 async def _submit_once(
-    run: Invocation, settings: OracleSettings, signer: Signer | None, oracle: Oracle, peers: list[str]
+    run: Invocation,
+    settings: OracleSettings,
+    signer: Signer | None,
+    oracle: Oracle,
+    peers: list[str],
+    batch: bool,
+    surface: SurfaceSettings | None,
 ) -> list[Submission]:
-    from peersettle.oracle.clock import SystemClock
-    from peersettle.oracle.daemon import submitter_daemon
+    from peersettle.oracle.daemon import surface_files
 
-    sender = run.desk.sender(signer) if signer is not None else None
-    members = oracle.reporter_set()
-    async with submitter_daemon(
-        settings, oracle, sender, oracle.domain, members, SystemClock(), peers=peers
-    ) as submitter:
-        return await submitter.submit_once()
+    async with _submitter(run, settings, signer, oracle, peers) as submitter:
+        if surface is not None:
+            return [await submitter.submit_surface(surface.feed, surface_files(settings))]
+        return await (submitter.submit_batches() if batch else submitter.submit_once())
 
 
 async def _follow(
-    run: Invocation, settings: OracleSettings, signer: Signer | None, oracle: Oracle, peers: list[str], poll: float
+    run: Invocation,
+    settings: OracleSettings,
+    signer: Signer | None,
+    oracle: Oracle,
+    peers: list[str],
+    poll: float,
+    batch: bool,
 ) -> None:
-    from peersettle.oracle.clock import SystemClock
-    from peersettle.oracle.daemon import submitter_daemon
-
-    sender = run.desk.sender(signer) if signer is not None else None
-    members = oracle.reporter_set()
-    async with submitter_daemon(
-        settings, oracle, sender, oracle.domain, members, SystemClock(), peers=peers
-    ) as submitter:
+    async with _submitter(run, settings, signer, oracle, peers) as submitter:
         run.out.json({"oracle": oracle.address, "sender": signer.address if signer else None})
         run.out.done(f"submitting to {oracle.address}")
-        await submitter.run(poll)
+        await submitter.run(poll, batch=batch)
 
 
 async def _until_stopped(work: Coroutine[Any, Any, None]) -> None:
@@ -260,3 +310,12 @@ def _show_submission(run: Invocation, item: Submission, dry_run: bool) -> None:
         run.out.warn(said)
     else:
         run.out.line(said)
+
+
+def _show_answer(run: Invocation, answer: Answer, dry_run: bool) -> None:
+    from peersettle.config import mask_url
+
+    if answer.reporter is None:
+        run.out.line(f"  refused by {mask_url(answer.url)}: {answer.why}", "yellow")
+    else:
+        run.out.line(f"  {'would be signed' if dry_run else 'signed'} by {answer.reporter} at {mask_url(answer.url)}")
