@@ -33,7 +33,8 @@ from vyper.exceptions import VyperException
 HERE = Path(__file__).resolve().parent
 SOURCES = HERE.parent / "src"
 CONTRACTS = Path("peersettle", "contracts")
-SUBJECTS = ("Settlement",)
+# In which each file of mutants plants its bugs.
+SUBJECTS = {"settlement": ("Settlement",), "oracle": ("OracleReporters", "Feeds")}
 
 TIMEOUT = 300  # seconds for one proof
 DEEP_TIMEOUT = 1800
@@ -65,6 +66,7 @@ class Mutant:
     new: str
     proofs: tuple[str, ...]
     deep: bool
+    subjects: tuple[str, ...]
 
     def planted(self) -> str:
         """The text of the file with the bug in it; raises ValueError where there is no longer a place for it."""
@@ -118,16 +120,24 @@ def _compile(path: Path, search: tuple[Path, ...], root: Path) -> list[str]:
 
 def compile_proofs(root: Path, pool: ProcessPoolExecutor) -> dict[str, str]:
     """Compile the contracts, the mocks and the proofs; returns which proof is in which contract."""
-    subjects = [SOURCES / CONTRACTS / f"{name}.vy" for name in SUBJECTS]
+    subjects = [subject(name, SOURCES) for names in SUBJECTS.values() for name in names]
     paths = [*subjects, *sorted(HERE.glob("mocks/*.vy")), *sorted(HERE.glob("*.vy"))]
     jobs = {path.stem: pool.submit(compile_contract, path, (SOURCES, HERE), root) for path in paths}
     return {function: contract for contract, job in jobs.items() for function in job.result()}
 
 
+def subject(name: str, sources: Path) -> Path:
+    """A contract of the product or, where proofs call the inside of its modules, what here is compiled with these."""
+    places = (HERE / "harnesses" / f"{name}.vy", HERE / f"{name}.vy")
+    return next((place for place in places if place.exists()), sources / CONTRACTS / f"{name}.vy")
+
+
 def read_mutants() -> list[Mutant]:
-    """The planted bugs, in the order of their file."""
+    """The planted bugs, in the order of their files."""
     return [
-        Mutant(name, bug["file"], bug["old"], bug["new"], tuple(bug["proofs"]), bug.get("deep", False))
+        Mutant(
+            name, bug["file"], bug["old"], bug["new"], tuple(bug["proofs"]), bug.get("deep", False), SUBJECTS[path.stem]
+        )
         for path in sorted(HERE.glob("mutants/*.toml"))
         for name, bug in tomllib.loads(path.read_text()).items()
     ]
@@ -139,8 +149,8 @@ def plant(mutant: Mutant, clean: Path, root: Path) -> None:
     shutil.copytree(SOURCES / CONTRACTS, sources / CONTRACTS, ignore=shutil.ignore_patterns("artifacts"))
     (sources / CONTRACTS / mutant.file).write_text(mutant.planted())
     shutil.copytree(clean / "out", root / "out")
-    for name in SUBJECTS:
-        compile_contract(sources / CONTRACTS / f"{name}.vy", (sources,), root)
+    for name in mutant.subjects:
+        compile_contract(subject(name, sources), (sources, HERE), root)
 
 
 def prove(task: Task, shim: Path) -> Result:
