@@ -1,7 +1,7 @@
 """Write the help of every command into docs/reference/cli.md, below what people wrote there.
 
-    python tools/build_cli_reference.py            bring the page to what the commands say
-    python tools/build_cli_reference.py --check    write nothing; fail where it is not
+python tools/build_cli_reference.py            bring the page to what the commands say
+python tools/build_cli_reference.py --check    write nothing; fail where it is not
 """
 
 from __future__ import annotations
