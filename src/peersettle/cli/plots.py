@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,8 +13,12 @@ from peersettle.pricing import OptionChain, Surface
 from peersettle.pricing.fit import Smile, read_smiles
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from peersettle.bindings import HistoryEntry
 
 _COLUMNS = 4
 _INK = "#1f2933"
@@ -49,6 +53,42 @@ def plot_surface(surface: Surface, chain: OptionChain, path: Path) -> None:
             f"Implied volatility, {seen:%Y-%m-%d %H:%M} UTC: market marks and fitted SVI", fontsize=13, weight="bold"
         )
         _save(figure, path)
+
+
+def plot_history(name: str, entries: Sequence[HistoryEntry], path: Path) -> None:
+    """Draw a feed's confirmed values over time, and the candidates beside them; the suffix says the format.
+
+    Raises:
+        InputError: there is no round to draw, or the file cannot be written.
+    """
+    import matplotlib as mpl
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+    from matplotlib.figure import Figure
+
+    if not entries:
+        raise InputError(f"there is no round of {name} to draw: look back further with --blocks")
+    with mpl.rc_context({"font.size": 9, "axes.edgecolor": _QUIET, "text.color": _INK, "axes.labelcolor": _INK}):
+        figure = Figure(figsize=(11, 4.6), layout="constrained")
+        axes = figure.add_subplot()
+        times, values = _series(entries, "confirmed")
+        axes.plot(times, values, color=_LINE, drawstyle="steps-post", marker=".", markersize=3, label="confirmed")
+        times, values = _series(entries, "candidate")
+        axes.scatter(times, values, color=_DOTS, s=22, alpha=0.75, linewidth=0, label="candidate", zorder=3)
+        _tidy(axes)
+        locator = AutoDateLocator()  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+        axes.set_xlabel("")
+        axes.set_ylabel(name)
+        axes.legend(frameon=False, loc="best")
+        axes.set_title(f"{name}: rounds on the chain (UTC)", loc="left", fontsize=12, weight="bold")
+        _save(figure, path)
+
+
+def _series(entries: Sequence[HistoryEntry], kind: str) -> tuple[Any, Any]:
+    chosen = [entry for entry in entries if entry.kind == kind]
+    times = [datetime.fromtimestamp(entry.observed_at, UTC) for entry in chosen]
+    return times, [entry.value / 10**18 for entry in chosen]
 
 
 def _draw_smile(axes: Axes, surface: Surface, smile: Smile, *, legend: bool) -> None:

@@ -92,6 +92,16 @@ def test_history_lists_rounds_oldest_first(maker, ground, keys):
     assert "candidate" in maker.run("oracle", "history", "ETH/USD").out
 
 
+def test_history_is_drawn(maker, ground, keys):
+    for price in (2_500, 2_510, 3_500, 3_400):
+        report(ground, keys, price, price, price)
+    maker.does("oracle", "history", "ETH/USD", "--plot", "rounds.svg", "--last", 1)
+    assert "ETH/USD: rounds on the chain" in (maker.home / "rounds.svg").read_text()
+    assert maker.fails(2, "oracle", "history", "ETH/USD", "--plot", "rounds.txt")["error"] == "InputError"
+    other = maker.fails(2, "oracle", "history", "0x" + Feed("BTC/USD").id.hex(), "--plot", "none.png")
+    assert "no round of BTC/USD" in other["message"]
+
+
 def test_a_feed_that_is_not_configured_is_named(maker):
     error = maker.fails(2, "oracle", "status", "DOGE/USD")
     assert "ETH/USD" in error["message"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -60,18 +61,30 @@ def history(
     feed: Annotated[str, typer.Argument(help="A configured name, or an id (0x...).", metavar="FEED")],
     blocks: Annotated[int, typer.Option(help="How many blocks to look back; 0 for all.", min=0)] = 5_000,
     last: Annotated[int, typer.Option("--last", "-n", help="Show so many of the newest rounds.", min=1)] = 20,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw them all, not only the newest: .png, .svg or .pdf.", metavar="FILE")
+    ] = None,
 ) -> None:
     """List the rounds that the contract took, confirmed or candidate, newest last."""
     from datetime import UTC, datetime
 
     from peersettle.cli.oracles import chosen_feeds
+    from peersettle.cli.surfaces import check_suffix
     from peersettle.types import from_units
 
     run = invocation(context)
     (found,) = chosen_feeds(run.loaded.settings.oracle, [feed])
     first = max(run.desk.chain.block_number() - blocks, 0) if blocks else None
+    if plot is not None:
+        check_suffix(plot)
     with run.out.working("reading events"):
-        entries = run.desk.oracle.history(found, first)[-last:]
+        entries = run.desk.oracle.history(found, first)
+    if plot is not None:
+        from peersettle.cli.plots import plot_history
+
+        with run.out.working("drawing"):
+            plot_history(found.name, entries, plot)
+    entries = entries[-last:]
     run.out.json(
         [
             {
@@ -100,6 +113,8 @@ def history(
         run.out.line(f"no round of {found.name} in these blocks")
         return
     run.out.table(found.name, ("slot (UTC)", "round", "value", "spread", "block"), rows, right="value,spread,block")
+    if plot is not None:
+        run.out.done(f"drawn in {plot}")
 
 
 @app.command()
