@@ -37,7 +37,7 @@ prove: $(DEV) ## prove the invariants, and that each proof catches its planted b
 	$(BIN)/python proofs/run.py
 
 fuzz: $(DEV) $(ANVIL)/.installed ## the tests with far more examples
-	HYPOTHESIS_PROFILE=fuzz $(PYTEST)
+	HYPOTHESIS_PROFILE=fuzz $(PYTEST) --timeout 0
 
 bench: $(DEV) $(ANVIL)/.installed $(PEERS)/.installed ## gas and speed, beside measured peers
 	$(BIN)/python -m benchmarks
