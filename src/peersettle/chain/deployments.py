@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from peersettle.chain.artifacts import Artifact, artifact
 from peersettle.chain.calls import Call, Sent
 from peersettle.errors import InputError, InvalidField, NotDeployed, Reverted, TransactionLost
-from peersettle.reports import ReporterSet
+from peersettle.reports import OracleDomain, ReporterSet
+from peersettle.reports.typed_data import domain_separator as oracle_separator
 from peersettle.trades.approvals import PERMIT2_ADDRESS
 from peersettle.trades.messages import Domain
 from peersettle.trades.typed_data import domain_separator
@@ -121,6 +123,8 @@ class Deployment:
         said = (name, version, chain_id, address(contract))
         if said != ("PeerSettle", "1", self.chain_id, self.settlement):
             raise NotDeployed(f"{self.settlement} signs for another domain: {said}")
+        if self.oracle is not None:
+            _verify_oracle(chain, self.oracle, self.bundle)
 
 
 def deploy(
@@ -180,17 +184,21 @@ def deploy_oracle(
     Raises:
         InvalidField: a delay out of its bounds.
         InsufficientFunds, RpcUnavailable, TransactionStuck: as `TransactionSender.send`.
+        NotDeployed: what was deployed is not what was compiled.
     """
     if not 2 * 86_400 <= delay <= 30 * 86_400:
         raise InvalidField("delay", delay, "give 172800 to 2592000 seconds, which are 2 to 30 days")
-    if deployment.oracle and deployment.bundle and chain.code(deployment.oracle) and not force:
-        return deployment
+    if deployment.oracle and deployment.bundle and not force:
+        with suppress(NotDeployed):
+            _verify_oracle(chain, deployment.oracle, deployment.bundle)
+            return deployment
     path = _path(directory, chain.chain_id).with_suffix(".oracle-progress.json")
     progress = _Progress(chain, sender, path, force)
     arguments = (steward, delay, reporters.threshold, list(reporters.members))
     oracle, block = progress.deploy("Oracle", artifact("Oracle"), arguments)
     bundle, _ = progress.deploy("Bundle", artifact("Bundle"), (oracle,))
     done = replace(deployment, oracle=oracle, oracle_block=block, bundle=bundle)
+    _verify_oracle(chain, oracle, bundle)
     done.save(directory)
     progress.finish()
     return done
@@ -258,6 +266,21 @@ def _kept(chain: Chain, directory: Path, permit2: Address) -> Deployment | None:
     except NotDeployed:
         return None
     return found if found.permit2 == permit2 else None
+
+
+def _verify_oracle(chain: Chain, oracle: Address, bundle: Address | None) -> None:
+    """Check an Oracle and its Bundle; its steward and its delay are its own to say, within the contract's bounds."""
+    functions = artifact("Oracle").functions
+    if not chain.code(oracle):
+        raise NotDeployed(f"chain {chain.chain_id} has no code at {oracle}, where Oracle should be", address=oracle)
+    try:
+        said = [chain.call(oracle, functions[name].selector) for name in ("steward", "delay")]
+    except (Reverted, InputError) as error:
+        raise NotDeployed(f"{oracle} does not answer steward and delay: {error}") from None
+    separator = oracle_separator(OracleDomain(chain.chain_id, oracle))
+    _verify_code(chain, artifact("Oracle"), oracle, {bytes(separator), chain.chain_id.to_bytes(32, "big"), *said})
+    if bundle is not None:
+        _verify_code(chain, artifact("Bundle"), bundle, {_word(oracle), _word(bundle)})
 
 
 def _verify_code(chain: Chain, contract: Artifact, at: Address, immutables: set[bytes]) -> None:

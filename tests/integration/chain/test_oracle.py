@@ -103,6 +103,19 @@ def test_a_deployed_oracle_is_recorded_and_kept(network: Network):
         network.deploy(delay=60, force=True)
 
 
+def test_a_recorded_oracle_is_verified_with_its_bundle(network: Network):
+    network.deployment.verify(network.scene.chain)
+    other = network.deploy(force=True)
+    for wrong in (
+        {"oracle": network.scene.deployment.settlement},
+        {"oracle": network.scene.maker.address},
+        {"bundle": other.bundle},
+        {"bundle": network.oracle.address},
+    ):
+        with pytest.raises(NotDeployed):
+            replace(network.deployment, **wrong).verify(network.scene.chain)
+
+
 def test_an_oracle_that_is_nowhere_is_said_to_be(network: Network):
     with pytest.raises(NotDeployed, match="oracle deploy"):
         Oracle(network.scene.chain, replace(network.deployment, oracle=None))
