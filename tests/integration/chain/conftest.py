@@ -18,10 +18,8 @@ from peersettle.chain import (
     connect,
     deploy,
     embedded,
-    find_anvil,
     fund,
 )
-from peersettle.errors import ConfigError
 from peersettle.signing import KeySigner, sign_as
 from peersettle.store import Store
 from peersettle.trades import Leg, LegKind, Quote, SignedTrade, Swap, Trade
@@ -108,14 +106,6 @@ def make_scene(chain: Chain, directory: Path, **policy: Any) -> Scene:
         sender.send(token.mint(sender.address, 100 * AMOUNT))
         sender.send(token.approve(deployment.settlement, 2**256 - 1))
     return scene
-
-
-@pytest.fixture(scope="session")
-def anvil_program() -> Path:
-    try:
-        return find_anvil()
-    except ConfigError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")

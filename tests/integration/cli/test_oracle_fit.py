@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from tests.unit.pricing.chains import RECORDED, as_csv, as_rows, chain_of, known_surface, recorded_text
+from tests.shared_data import shared_data
+from tests.unit.pricing.chains import as_csv, as_rows, chain_of, known_surface, recorded_text
 
 from peersettle.pricing import Surface, arbitrage, fit_surface
 
@@ -111,6 +112,6 @@ def test_files_that_cannot_be_read_or_written_are_named(user, chain, tmp_path):
 
 def test_the_recorded_chain_is_fitted(user):
     recorded_text()
-    said = user.run("oracle", "fit", RECORDED, "--json").json
+    said = user.run("oracle", "fit", shared_data("options/ETH_chain_2024-01-08.csv"), "--json").json
     assert len(said["slices"]) == 11
     assert said["median_rms_error"] <= 0.5

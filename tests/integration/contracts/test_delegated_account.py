@@ -19,10 +19,9 @@ from peersettle.chain import (
     TransactionSender,
     connect,
     deploy,
-    find_anvil,
     fund,
 )
-from peersettle.errors import BadSignature, ConfigError
+from peersettle.errors import BadSignature
 from peersettle.signing import KeySigner, sign_as
 from peersettle.store import Store
 from peersettle.trades import NETTABLE, Leg, LegKind, Quote, SignedTrade, Swap, Trade, net
@@ -104,13 +103,9 @@ def delegate(chain: Chain, authority: KeySigner, payer: KeySigner, code: Address
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    try:
-        program = find_anvil()
-    except ConfigError as error:
-        pytest.skip(str(error))
+def scene(anvil_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     directory = tmp_path_factory.mktemp("delegated")
-    with Anvil(program=program) as anvil, connect(anvil.url) as chain, Store.open(directory / "db") as store:
+    with Anvil(program=anvil_program) as anvil, connect(anvil.url) as chain, Store.open(directory / "db") as store:
         yield set_scene(chain, store, directory)
 
 

@@ -21,12 +21,10 @@ from peersettle.chain import (
     advance_time,
     connect,
     deploy,
-    find_anvil,
     fund,
 )
 from peersettle.chain.deployments import deploy_oracle
 from peersettle.config import OracleSettings
-from peersettle.errors import ConfigError
 from peersettle.oracle.daemon import Daemon, World, reporter_daemon, submitter_daemon
 from peersettle.reports import ReporterSet
 from peersettle.signing import KeySigner
@@ -138,12 +136,8 @@ class Network:
 
 
 @pytest.fixture(scope="module")
-def anvil() -> Iterator[Chain]:
-    try:
-        program = find_anvil()
-    except ConfigError as error:
-        pytest.skip(str(error))
-    with Anvil(program=program) as process, connect(process.url) as chain:
+def anvil(anvil_program: Path) -> Iterator[Chain]:
+    with Anvil(program=anvil_program) as process, connect(process.url) as chain:
         yield chain
 
 

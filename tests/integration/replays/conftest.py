@@ -5,17 +5,6 @@ from pathlib import Path
 import pytest
 from tests.integration.replays.replaying import Replay, replaying
 
-from peersettle.chain import find_anvil
-from peersettle.errors import ConfigError
-
-
-@pytest.fixture(scope="session")
-def anvil_program() -> Path:
-    try:
-        return find_anvil()
-    except ConfigError as error:
-        pytest.skip(str(error))
-
 
 @pytest.fixture(scope="module")
 def replay_from(anvil_program: Path) -> Iterator[Callable[[int], Replay]]:

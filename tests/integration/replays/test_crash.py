@@ -24,6 +24,7 @@ from tests.integration.replays.replaying import (
 from tests.shared_data import shared_data
 
 from peersettle.reports import Feed
+from peersettle.spec.oracle_feeds import Terms, is_beyond
 
 DEFAULT = Feed("BTC/USD")
 MINUTES = Feed("BTC/USD", slot=60)
@@ -93,14 +94,18 @@ def test_a_move_is_confirmed_one_round_later_as_far_as_both_rounds_agree(played:
     checked = 0
     for first, second in pairwise(steps):
         reference, since = first.before.value, first.before.observed_at
-        if not since or not feed.is_beyond(first.median, reference, first.at - since) or first.before.candidate:
+        if (
+            not since
+            or not is_beyond(Terms.of(feed.id), first.median, reference, first.at - since)
+            or first.before.candidate
+        ):
             continue
         checked += 1
         assert first.opened
         assert (first.after.candidate, first.after.candidate_at) == (first.median, first.at)
         assert first.after.value == reference
         down = first.median < reference
-        if not feed.is_beyond(second.median, reference, second.at - since):
+        if not is_beyond(Terms.of(feed.id), second.median, reference, second.at - since):
             assert second.after.value == second.median
         elif (second.median < reference) == down:
             assert second.after.value == (max if down else min)(first.median, second.median)
@@ -112,7 +117,7 @@ def test_a_move_is_confirmed_one_round_later_as_far_as_both_rounds_agree(played:
 def test_a_move_within_the_bound_is_confirmed_at_once(played: Played) -> None:
     feed, steps = played
     for step in steps[1:]:
-        if not feed.is_beyond(step.median, step.before.value, step.at - step.before.observed_at):
+        if not is_beyond(Terms.of(feed.id), step.median, step.before.value, step.at - step.before.observed_at):
             assert (step.after.value, step.after.observed_at) == (step.median, step.at)
 
 
@@ -173,7 +178,9 @@ def test_no_round_moves_the_confirmed_value_farther_than_the_rule_allows(minutes
     """Farther than the bound only where two rounds agree."""
     feed, steps = minutes
     for first, second in pairwise(steps):
-        jumped = feed.is_beyond(second.after.value, second.before.value, second.at - second.before.observed_at)
+        jumped = is_beyond(
+            Terms.of(feed.id), second.after.value, second.before.value, second.at - second.before.observed_at
+        )
         assert not jumped or first.opened
 
 

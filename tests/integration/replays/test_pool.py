@@ -24,7 +24,7 @@ TICK = 52_984
 UP_TEN_PERCENT = TICK + 953
 FAR = TICK + 50_000
 ETH = Feed("ETH/USD", slot=12, max_age=60)
-SOURCE = Path(__file__).parent / "contracts" / "Pool.vy"
+SOURCE = Path(__file__).parents[1] / "mocks" / "Pool.vy"
 
 
 class Pool:

@@ -2,11 +2,10 @@
 
 import csv
 import io
-from pathlib import Path
 
 import numpy as np
-import pytest
 from hypothesis import strategies as st
+from tests.shared_data import shared_data
 
 from peersettle.pricing import OptionChain, OptionQuote, Surface, SurfaceSlice, SviSlice, black76
 from peersettle.pricing.chain import COLUMNS
@@ -17,14 +16,10 @@ DAY = 86_400
 STRIKES = (-2.5, -2, -1.5, -1, -0.7, -0.4, -0.2, 0, 0.2, 0.4, 0.7, 1, 1.5, 2, 2.5)
 """In standard deviations."""
 
-RECORDED = Path(__file__).parents[3].parent / "shared" / "data" / "options" / "ETH_chain_2024-01-08.csv"
-
 
 def recorded_text():
     """The recorded chain's text; skips the test where it is not."""
-    if not RECORDED.exists():
-        pytest.skip(f"the recorded option chain is not at {RECORDED}")
-    return RECORDED.read_text()
+    return shared_data("options/ETH_chain_2024-01-08.csv").read_text()
 
 
 def known_surface(days=(2, 9, 37, 180), volatility=0.6, skew=-0.3):

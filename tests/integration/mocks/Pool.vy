@@ -25,6 +25,30 @@ def swap_to(tick: int256):
     """
     @notice Move the price. The first move in a block records the sum until then, the others change the tick alone.
     """
+    self._swap_to(tick)
+
+
+@external
+def swap_and_undo(tick: int256):
+    """
+    @notice Move the price and move it back, in one transaction.
+    """
+    before: int256 = self.observations[len(self.observations) - 1].tick
+    self._swap_to(tick)
+    self._swap_to(before)
+
+
+@external
+@payable
+def __default__():
+    """
+    @notice A gift.
+    """
+    pass
+
+
+@internal
+def _swap_to(tick: int256):
     last: uint256 = len(self.observations) - 1
     if self.observations[last].time == block.timestamp:
         self.observations[last].tick = tick
