@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
+import structlog
+
 from peersettle.config import mask_url
 from peersettle.errors import PeerSettleError, SourceError
+from peersettle.jsons import read_json
 from peersettle.reports import CoSigned, Feed, SignedReport, from_json
-from peersettle.reports.jsons import read_json
 from peersettle.types import Address, address
 
 if TYPE_CHECKING:
     import aiohttp
 
 MAX_ANSWER: Final = 1 << 19
+_log = structlog.get_logger("peersettle.oracle")
 
 
 class ReportClient:
@@ -41,6 +45,19 @@ class ReportClient:
             if isinstance(signed, SignedReport):
                 reports.append(signed)
         return reports
+
+    async def fetch_all(self, urls: Iterable[str], feed: Feed, slot: int | None = None) -> list[SignedReport]:
+        """What all of these have, asked at once. One that fails is logged and left out; never raises."""
+
+        async def ask(url: str) -> list[SignedReport]:
+            try:
+                return await self.fetch(url, feed, slot)
+            except SourceError as error:
+                _log.warning("a reporter did not answer", feed=feed.name, why=error.message)
+                return []
+
+        answers = await asyncio.gather(*(ask(url) for url in urls))
+        return [report for reports in answers for report in reports]
 
     async def push(self, url: str, reports: Iterable[SignedReport]) -> int:
         """Hand reports over; how many were new to it."""

@@ -12,7 +12,7 @@ from peersettle.oracle.journal import Journal
 from peersettle.oracle.signing import sign_for_oracle
 from peersettle.reports import Batch, CoSigned, Feed, SurfaceReport, SurfaceSlice
 from peersettle.reports.feed import PPM
-from peersettle.reports.messages import MAX_SPREAD, UNIT
+from peersettle.reports.quorum import spread_between
 from peersettle.signing import Signer
 from peersettle.types import Address
 
@@ -118,26 +118,20 @@ def is_median_of_some(values: Sequence[int], value: int, spread: int, threshold:
         above = size - 1 - quarter - half  # places from the median up to the upper quarter
         for mid in (place for place in range(half, count - (size - 1 - half)) if values[place] == value):
             lows, highs = range(quarter, mid - (half - quarter) + 1), range(mid + above, count - quarter)
-            if any(_spread(values[low], values[high], value) == spread for low, high in product(lows, highs)):
+            if any(spread_between(values[low], values[high], value) == spread for low, high in product(lows, highs)):
                 return True
     return False
 
 
-def _spread(low: int, high: int, middle: int) -> int:
-    return min((high - low) * 10_000 // middle, MAX_SPREAD)
-
-
 def difference_ppm(ours: SurfaceSlice, theirs: SurfaceSlice) -> int:
     """How far two slices are apart: the largest of the forward ratio's and the square roots of total variance."""
+    from peersettle.pricing import decode  # brings numpy and scipy
+
     worst = abs(ours.forward_ratio - theirs.forward_ratio) / max(ours.forward_ratio, 1)
-    for node in NODES:
-        mine, others = _variance(ours, node), _variance(theirs, node)
-        if mine <= 0 or others <= 0:
-            return PPM
-        worst = max(worst, abs(math.sqrt(others / mine) - 1))
+    mine, others = (
+        decode(item.a, item.b, item.rho, item.m, item.sigma).total_variance(NODES) for item in (ours, theirs)
+    )
+    if mine.min() <= 0 or others.min() <= 0:
+        return PPM
+    worst = max(worst, float(abs((others / mine) ** 0.5 - 1).max()))
     return math.ceil(min(worst, 1.0) * PPM)
-
-
-def _variance(item: SurfaceSlice, k: float) -> float:
-    a, b, rho, m, sigma = (field / UNIT for field in (item.a, item.b, item.rho, item.m, item.sigma))
-    return a + b * (rho * (k - m) + math.sqrt((k - m) ** 2 + sigma**2))

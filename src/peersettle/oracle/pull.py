@@ -59,7 +59,7 @@ async def fetch_rounds(
     book = ReportBook(oracle.domain, [feed for feed, _ in stale], reporters)
     async with aiohttp.ClientSession() as session:
         client = ReportClient(session, timeout=timeout)
-        await asyncio.gather(*(_collect(client, url, feed, book, now) for feed, _ in stale for url in urls))
+        await asyncio.gather(*(_collect(client, urls, feed, book, now) for feed, _ in stale))
     return [_newest(book, feed, last) for feed, last in stale]
 
 
@@ -90,13 +90,8 @@ async def with_prices(
     return in_front(call, await fetch_rounds(oracle, feeds, urls), oracle, deployment)
 
 
-async def _collect(client: ReportClient, url: str, feed: Feed, book: ReportBook, now: float) -> None:
-    try:
-        reports = await client.fetch(url, feed)
-    except SourceError as error:
-        _log.warning("a reporter did not answer", feed=feed.name, why=error.message)
-        return
-    for report in reports:
+async def _collect(client: ReportClient, urls: Sequence[str], feed: Feed, book: ReportBook, now: float) -> None:
+    for report in await client.fetch_all(urls, feed):
         refusal = book.accept(report, now)
         if refusal is not None and refusal != "duplicate":
             _log.warning("a report was refused", feed=feed.name, reporter=report.reporter, why=str(refusal))

@@ -18,13 +18,13 @@ import structlog
 from aiohttp import web
 
 from peersettle.errors import PeerSettleError
+from peersettle.jsons import read_json
 from peersettle.oracle.book import GARBAGE, Refusal, ReportBook
 from peersettle.oracle.clock import Clock
 from peersettle.oracle.cosign import CoSigner
 from peersettle.oracle.gate import Gate
 from peersettle.oracle.metrics import CONTENT_TYPE, Metrics
 from peersettle.reports import CoSigned, Feed, SignedReport, from_json
-from peersettle.reports.jsons import read_json
 
 MAX_BODY: Final = 1 << 17
 MAX_DOCUMENTS: Final = 64

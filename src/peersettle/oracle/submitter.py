@@ -15,7 +15,7 @@ from typing import Any, Final
 import structlog
 
 from peersettle.chain.calls import Call
-from peersettle.errors import ChainError, InputError, PeerSettleError, Reverted, SourceError
+from peersettle.errors import InputError, PeerSettleError, Reverted, SourceError
 from peersettle.oracle.attesters import Attesters
 from peersettle.oracle.book import ReportBook
 from peersettle.oracle.client import ReportClient
@@ -275,19 +275,12 @@ class Submitter:
 
     async def _collect(self, feed: Feed, slot: int | None = None) -> None:
         """Ask all peers at once for their reports, of a slot or the newest; each is verified before it counts."""
-        answers = await asyncio.gather(*(self._fetched(url, feed, slot) for url in self._peers))
+        reports = await self._client.fetch_all(self._peers, feed, slot)
         now = self._clock.now()
-        for report in (report for reports in answers for report in reports):
+        for report in reports:
             refusal = self.book.accept(report, now)
             if refusal is not None and refusal != "duplicate":
                 self._metrics.refused.labels(str(refusal)).inc()
-
-    async def _fetched(self, url: str, feed: Feed, slot: int | None) -> Sequence[Any]:
-        try:
-            return await self._client.fetch(url, feed, slot)
-        except SourceError as error:
-            _log.warning("a reporter did not answer", feed=feed.name, why=error.message)
-            return ()
 
     def _round(self, feed: Feed, slot: int | None) -> Round | None:
         reports = self.book.reports(feed, slot) if slot is not None else []
@@ -315,5 +308,5 @@ class Submitter:
             self._attesters.forget()
         try:
             self.book.reporters = await asyncio.to_thread(self._oracle.reporter_set)
-        except (ChainError, PeerSettleError) as error:
+        except PeerSettleError as error:
             _log.warning("the reporter set cannot be read", why=error.message)

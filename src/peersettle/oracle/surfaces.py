@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from peersettle.errors import PeerSettleError, SourceError
+from peersettle.jsons import read_json
 from peersettle.oracle.metrics import Metrics
 from peersettle.reports import Feed, SurfaceReport
-from peersettle.reports.jsons import read_json
 from peersettle.reports.surfaces import surface_report
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-from peersettle.errors import InputError, InvalidDocument, SignatureError
+from peersettle.errors import InputError, InvalidDocument
+from peersettle.jsons import bytes_of, list_of, once, read_json, whole_number
 from peersettle.reports.feed import Feed
-from peersettle.reports.jsons import read_json
 from peersettle.reports.messages import Batch, Observation, OracleDomain, Report, SurfaceReport, SurfaceSlice
 from peersettle.reports.typed_data import digest, report_digest
-from peersettle.trades.signature import Signature, recover
+from peersettle.trades.documents import verify_signature
 from peersettle.types import Address, Hash32, address
 
 VERSION: Final = 1
@@ -47,7 +47,7 @@ class SignedReport:
         Raises:
             SignatureError: it did not.
         """
-        _verify(self.reporter, self.digest, self.signature)
+        verify_signature("reporter", self.reporter, self.digest, self.signature)
 
     def to_json(self) -> dict[str, Any]:
         """The document, JSON-ready."""
@@ -85,7 +85,7 @@ class CoSigned:
             SignatureError: one was made by another key, or over something else.
         """
         for reporter, signature in self.signatures.items():
-            _verify(reporter, self.digest, signature)
+            verify_signature("reporter", reporter, self.digest, signature)
 
     def to_json(self) -> dict[str, Any]:
         """The document, JSON-ready."""
@@ -113,7 +113,7 @@ def load_document(text: str | bytes) -> SignedReport | CoSigned:
         InvalidDocument: not one of them, or a field is missing, unknown, there twice or malformed.
     """
     try:
-        data = read_json(text.encode() if isinstance(text, str) else text, pairs=_once)
+        data = read_json(text.encode() if isinstance(text, str) else text, pairs=once)
     except ValueError as error:
         raise InvalidDocument(f"this is no JSON document of ours: {error}") from None
     if not isinstance(data, dict):
@@ -145,24 +145,26 @@ def from_json(data: Mapping[str, Any]) -> SignedReport | CoSigned:
 
 
 def _document(data: Mapping[str, Any]) -> SignedReport | CoSigned:
-    domain = OracleDomain(_number(data["chain_id"], "chain_id"), address(data["oracle"], "oracle"))
-    observed_at = _number(data["observed_at"], "observed_at")
+    domain = OracleDomain(whole_number(data["chain_id"], "chain_id"), address(data["oracle"], "oracle"))
+    observed_at = whole_number(data["observed_at"], "observed_at")
     if data["format"] == REPORT_FORMAT:
-        report = Report(Feed.from_id(data["feed"]), _number(data["value"], "value"), observed_at)
+        report = Report(Feed.from_id(data["feed"]), whole_number(data["value"], "value"), observed_at)
         reporter = address(data["reporter"], "reporter")
-        return SignedReport(domain, report, reporter, _bytes(data["signature"], "signature"))
+        return SignedReport(domain, report, reporter, bytes_of(data["signature"], "signature", 65))
     if not isinstance(data["signatures"], dict):
         raise InvalidDocument("signatures: give an object of reporter and signature")
-    signatures = {address(who, "signatures"): _bytes(sig, "signature") for who, sig in data["signatures"].items()}
+    signatures = {address(who, "signatures"): bytes_of(sig, "signature", 65) for who, sig in data["signatures"].items()}
     if len(signatures) != len(data["signatures"]):
         raise InvalidDocument("signatures: a reporter is there twice, in two spellings of its address")
     if data["format"] == SURFACE_FORMAT:
-        slices = tuple(SurfaceSlice.from_packed(_number(word, "slices")) for word in _list(data["slices"], "slices"))
+        slices = tuple(
+            SurfaceSlice.from_packed(whole_number(word, "slices")) for word in list_of(data["slices"], "slices")
+        )
         return CoSigned(domain, SurfaceReport(Feed.from_id(data["feed"]), slices, observed_at), signatures)
-    feeds, words = _list(data["feeds"], "feeds"), _list(data["observations"], "observations")
+    feeds, words = list_of(data["feeds"], "feeds"), list_of(data["observations"], "observations")
     if len(feeds) != len(words):
         raise InvalidDocument(f"{len(feeds)} feeds and {len(words)} observations")
-    numbers = [_number(word, "observations") for word in words]
+    numbers = [whole_number(word, "observations") for word in words]
     items = tuple(
         Observation(Feed.from_id(feed), word & (1 << 119) - 1, word >> 119)
         for feed, word in zip(feeds, numbers, strict=True)
@@ -170,43 +172,5 @@ def _document(data: Mapping[str, Any]) -> SignedReport | CoSigned:
     return CoSigned(domain, Batch(items, observed_at), signatures)
 
 
-def _verify(reporter: Address, digest: Hash32, signature: bytes) -> None:
-    made_by = recover(digest, Signature.from_bytes(signature))
-    if made_by != reporter:
-        raise SignatureError(
-            f"the signature over 0x{digest.hex()} is {made_by}'s, not the reporter {reporter}'s",
-            reporter=reporter,
-            made_by=made_by,
-        )
-
-
 def _head(domain: OracleDomain) -> dict[str, Any]:
     return {"version": VERSION, "chain_id": str(domain.chain_id), "oracle": domain.oracle}
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise ValueError("a field is there twice")
-    return result
-
-
-def _number(value: object, field: str) -> int:
-    if not isinstance(value, str) or not value.isascii() or not value.isdigit() or len(value) > 78:
-        raise InvalidDocument(f"{field} is {value!r}: give a whole number as a decimal string")
-    return int(value)
-
-
-def _list(value: object, field: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise InvalidDocument(f"{field}: give a list")
-    return value
-
-
-def _bytes(value: object, field: str) -> bytes:
-    if isinstance(value, str) and value.startswith("0x") and len(value) <= 132:
-        try:
-            return bytes.fromhex(value[2:])
-        except ValueError:
-            pass
-    raise InvalidDocument(f"{field}: give at most 65 bytes as 0x and hex digits")

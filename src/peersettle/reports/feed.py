@@ -81,10 +81,3 @@ class Feed:
     def slot_of(self, time: float) -> int:
         """The slot that a moment belongs to: the last one that has begun."""
         return int(time) // self.slot * self.slot
-
-    def is_beyond(self, value: int, reference: int, elapsed: int) -> bool:
-        """Whether a move from `reference` is beyond the bound after `elapsed` seconds, as the contract judges it."""
-        move = abs(value - reference)
-        if move * PPM > reference * self.jump_cap:
-            return True
-        return (move * PPM) ** 2 > (reference * self.jump_rate) ** 2 * elapsed

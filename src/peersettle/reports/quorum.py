@@ -22,7 +22,12 @@ AbiReports: TypeAlias = list[tuple[int, int, int]]
 def spread_of(values: Sequence[int]) -> int:
     """The middle half of ascending values in 1/10,000 of their median, rounded down, at most 2047."""
     quarter = len(values) >> 2
-    return min((values[-1 - quarter] - values[quarter]) * 10_000 // values[len(values) >> 1], MAX_SPREAD)
+    return spread_between(values[quarter], values[-1 - quarter], values[len(values) >> 1])
+
+
+def spread_between(low: int, high: int, median: int) -> int:
+    """The same from the three values that it is of."""
+    return min((high - low) * 10_000 // median, MAX_SPREAD)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,31 +5,22 @@ Source: EIP-712, https://eips.ethereum.org/EIPS/eip-712
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, Final
 
 from peersettle.reports.messages import Batch, OracleDomain, Report, SurfaceReport
+from peersettle.trades.typed_data import full_message, separator
 from peersettle.types import Hash32, keccak
 
 NAME: Final = "PeerSettle Oracle"
 VERSION: Final = "1"
 
-DOMAIN_TYPE: Final = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 REPORT_TYPE: Final = "Report(bytes32 feed,int256 value,uint64 observedAt)"
 BATCH_TYPE: Final = "Batch(bytes items,uint64 observedAt)"
 SURFACE_TYPE: Final = "Surface(bytes32 feed,uint256[] slices,uint64 observedAt)"
 
-_DOMAIN_TYPEHASH: Final = keccak(DOMAIN_TYPE.encode())
 _REPORT_TYPEHASH: Final = keccak(REPORT_TYPE.encode())
 _BATCH_TYPEHASH: Final = keccak(BATCH_TYPE.encode())
 _SURFACE_TYPEHASH: Final = keccak(SURFACE_TYPE.encode())
-
-_DOMAIN_FIELDS: Final = [
-    {"name": "name", "type": "string"},
-    {"name": "version", "type": "string"},
-    {"name": "chainId", "type": "uint256"},
-    {"name": "verifyingContract", "type": "address"},
-]
 
 
 def _word(value: int) -> bytes:
@@ -40,17 +31,9 @@ def _words(values: list[int]) -> bytes:
     return keccak(b"".join(map(_word, values)))
 
 
-@lru_cache(maxsize=256)
 def domain_separator(domain: OracleDomain) -> Hash32:
     """The EIP-712 domain separator of one Oracle on one chain."""
-    return keccak(
-        _DOMAIN_TYPEHASH
-        + keccak(NAME.encode())
-        + keccak(VERSION.encode())
-        + _word(domain.chain_id)
-        + bytes(12)
-        + bytes.fromhex(domain.oracle[2:])
-    )
+    return separator(NAME, VERSION, domain.chain_id, domain.oracle)
 
 
 def report_digest(domain: OracleDomain, report: Report) -> Hash32:
@@ -77,28 +60,18 @@ def digest(domain: OracleDomain, message: Report | Batch | SurfaceReport) -> Has
 
 
 def typed_data(domain: OracleDomain, message: Report | Batch | SurfaceReport) -> dict[str, Any]:
-    """The same in the form of `eth_signTypedData_v4`."""
+    """The same in the form of `eth_signTypedData_v4`. JSON-ready: whole numbers are text."""
     if isinstance(message, Report):
         kind, text = "Report", REPORT_TYPE
-        values: dict[str, Any] = {"feed": "0x" + message.feed.id.hex(), "value": message.value}
+        value: dict[str, Any] = {"feed": "0x" + message.feed.id.hex(), "value": str(message.value)}
     elif isinstance(message, Batch):
         kind, text = "Batch", BATCH_TYPE
-        values = {"items": "0x" + message.items.hex()}
+        value = {"items": "0x" + message.items.hex()}
     else:
         kind, text = "Surface", SURFACE_TYPE
-        values = {"feed": "0x" + message.feed.id.hex(), "slices": [item.packed for item in message.slices]}
-    fields = [field.split(" ") for field in text[len(kind) + 1 : -1].split(",")]
-    return {
-        "types": {"EIP712Domain": _DOMAIN_FIELDS, kind: [{"name": n, "type": t} for t, n in fields]},
-        "primaryType": kind,
-        "domain": {
-            "name": NAME,
-            "version": VERSION,
-            "chainId": domain.chain_id,
-            "verifyingContract": domain.oracle,
-        },
-        "message": {**values, "observedAt": message.observed_at},
-    }
+        value = {"feed": "0x" + message.feed.id.hex(), "slices": [str(item.packed) for item in message.slices]}
+    value["observedAt"] = str(message.observed_at)
+    return full_message(NAME, VERSION, domain.chain_id, domain.oracle, kind, [text], value)
 
 
 def _digest(domain: OracleDomain, encoded: bytes) -> Hash32:

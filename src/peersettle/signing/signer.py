@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol, overload, runtime_checkable
 
@@ -38,15 +39,20 @@ class DigestSigner(Protocol):
 
 
 def sign_message(signer: Signer, domain: Domain, message: Swap | Trade) -> bytes:
-    """Sign a swap or a trade: by digest where the key is here, as full typed data where a wallet shows it.
+    """Sign a swap or a trade, as `sign_typed`."""
+    digest = swap_digest(domain, message) if isinstance(message, Swap) else trade_digest(domain, message)
+    return sign_typed(signer, digest, lambda: typed_data(domain, message))
+
+
+def sign_typed(signer: Signer, digest: Hash32, full_message: Callable[[], dict[str, Any]]) -> bytes:
+    """Sign a message: by digest where the key is here, as full typed data where a wallet shows it.
 
     Raises:
         SignerError: a remote signer refused, or signed something else.
     """
-    digest = swap_digest(domain, message) if isinstance(message, Swap) else trade_digest(domain, message)
     if isinstance(signer, DigestSigner):
         return signer.sign_digest(digest)
-    signature = signer.sign_typed_data(typed_data(domain, message))
+    signature = signer.sign_typed_data(full_message())
     try:
         verify_signature("signer", signer.address, digest, signature)
     except SignatureError as error:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 from peersettle.errors import InputError, InvalidDocument, SignatureError
+from peersettle.jsons import bytes_of, list_of, once, whole_number
 from peersettle.trades.approvals import Approval
 from peersettle.trades.messages import Domain, Leg, Swap, Trade
 from peersettle.trades.signature import Signature, recover
@@ -155,7 +156,7 @@ def load(text: str | bytes) -> Document:
     if raw.count(b"[") + raw.count(b"{") > _MAX_BRACKETS:
         raise InvalidDocument("not a document: nested deeper, or longer, than any trade")
     try:
-        data = json.loads(text, object_pairs_hook=_once)
+        data = json.loads(text, object_pairs_hook=once)
     except InvalidDocument:
         raise
     except (ValueError, RecursionError) as error:
@@ -183,8 +184,8 @@ def _quote(data: dict[str, Any]) -> Quote:
     return Quote(
         _domain(data),
         Swap(**_decoded(data["swap"], Swap, "swap")),
-        _bytes(data["maker_signature"], "maker_signature"),
-        _bytes(data["taker_signature"], "taker_signature"),
+        bytes_of(data["maker_signature"], "maker_signature"),
+        bytes_of(data["taker_signature"], "taker_signature"),
         _approvals(data["approvals"]),
     )
 
@@ -192,14 +193,14 @@ def _quote(data: dict[str, Any]) -> Quote:
 def _trade(data: dict[str, Any]) -> SignedTrade:
     _only(data, {*_COMMON, "trade", "signatures"}, "trade")
     fields = _decoded(data["trade"], Trade, "trade")
-    fields["legs"] = tuple(Leg(**_decoded(leg, Leg, "leg")) for leg in _list(fields["legs"], "legs"))
-    fields["parties"] = tuple(_list(fields["parties"], "parties"))
+    fields["legs"] = tuple(Leg(**_decoded(leg, Leg, "leg")) for leg in list_of(fields["legs"], "legs"))
+    fields["parties"] = tuple(list_of(fields["parties"], "parties"))
     if not isinstance(data["signatures"], dict):
         raise InvalidDocument("signatures: give an object of party and signature")
     return SignedTrade(
         _domain(data),
         Trade(**fields),
-        {Address(party): _bytes(signature, party) for party, signature in data["signatures"].items()},
+        {Address(party): bytes_of(signature, party) for party, signature in data["signatures"].items()},
         _approvals(data["approvals"]),
     )
 
@@ -214,9 +215,9 @@ def _domain_json(domain: Domain) -> dict[str, Any]:
 
 def _approvals(items: object) -> tuple[Approval, ...]:
     approvals = []
-    for item in _list(items, "approvals"):
+    for item in list_of(items, "approvals"):
         fields = _decoded(item, Approval, "approval")
-        fields["signature"] = Signature.from_bytes(_bytes(fields["signature"], "signature"))
+        fields["signature"] = Signature.from_bytes(bytes_of(fields["signature"], "signature"))
         approvals.append(Approval(**fields))
     return tuple(sorted(approvals, key=lambda a: a.leg))
 
@@ -247,20 +248,7 @@ def _decoded(data: object, kind: type, where: str) -> dict[str, Any]:
     result = dict(data)
     for name, spec in fields.items():
         if str(spec.type) in ("int", "LegKind", "ApprovalMethod"):
-            text = data[name]
-            if not isinstance(text, str) or not text.isascii() or not text.isdigit() or len(text) > 78:
-                raise InvalidDocument(f"{where}.{name} is {text!r}: give a whole number as a decimal string")
-            result[name] = int(text)
-    return result
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object whose fields are there once each: two readers must not read two amounts."""
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        raise InvalidDocument(f"has {', '.join(twice)} more than once")
+            result[name] = whole_number(data[name], f"{where}.{name}")
     return result
 
 
@@ -272,20 +260,5 @@ def _only(data: dict[str, Any], names: set[str], where: str) -> None:
         raise InvalidDocument(f"{where} {' and '.join(said)}")
 
 
-def _list(value: object, where: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise InvalidDocument(f"{where}: give a list")
-    return value
-
-
 def _hex(data: bytes) -> str:
     return "0x" + data.hex()
-
-
-def _bytes(value: object, where: str) -> bytes:
-    if isinstance(value, str) and value.startswith("0x"):
-        try:
-            return bytes.fromhex(value[2:])
-        except ValueError:
-            pass
-    raise InvalidDocument(f"{where}: give bytes as 0x and hex digits")

@@ -42,15 +42,16 @@ def _padded(value: Address) -> bytes:
 
 
 @lru_cache(maxsize=256)
+def separator(name: str, version: str, chain_id: int, contract: Address) -> Hash32:
+    """The EIP-712 domain separator of one contract on one chain."""
+    return keccak(
+        _DOMAIN_TYPEHASH + keccak(name.encode()) + keccak(version.encode()) + _word(chain_id) + _padded(contract)
+    )
+
+
 def domain_separator(domain: Domain) -> Hash32:
     """The EIP-712 domain separator of one Settlement on one chain."""
-    return keccak(
-        _DOMAIN_TYPEHASH
-        + keccak(NAME.encode())
-        + keccak(VERSION.encode())
-        + _word(domain.chain_id)
-        + _padded(domain.settlement)
-    )
+    return separator(NAME, VERSION, domain.chain_id, domain.settlement)
 
 
 def swap_digest(domain: Domain, swap: Swap) -> Hash32:
@@ -98,15 +99,17 @@ def typed_data(domain: Domain, message: Swap | Trade) -> dict[str, Any]:
         if isinstance(message, Swap)
         else ("Trade", [TRADE_TYPE.removesuffix(LEG_TYPE), LEG_TYPE], _trade_value(message))
     )
+    return full_message(NAME, VERSION, domain.chain_id, domain.settlement, primary, types, value)
+
+
+def full_message(
+    name: str, version: str, chain_id: int, contract: Address, primary: str, types: list[str], value: dict[str, Any]
+) -> dict[str, Any]:
+    """The `eth_signTypedData_v4` form of any message: `types` as EIP-712 writes them, one string for each struct."""
     return {
         "types": dict(map(_fields, [DOMAIN_TYPE, *types])),
         "primaryType": primary,
-        "domain": {
-            "name": NAME,
-            "version": VERSION,
-            "chainId": domain.chain_id,
-            "verifyingContract": domain.settlement,
-        },
+        "domain": {"name": name, "version": version, "chainId": chain_id, "verifyingContract": contract},
         "message": value,
     }
 

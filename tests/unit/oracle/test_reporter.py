@@ -180,7 +180,7 @@ class Remote:
         self.address = signer.address
 
     def sign_typed_data(self, full_message):
-        message = {**full_message["message"], "value": full_message["message"]["value"] + self.shift}
+        message = {**full_message["message"], "value": int(full_message["message"]["value"]) + self.shift}
         return self.signer.sign_typed_data({**full_message, "message": message})
 
     def sign_transaction(self, transaction):

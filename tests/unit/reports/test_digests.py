@@ -1,5 +1,7 @@
 """What is signed is what wallets, by EIP-712, show and sign."""
 
+import json
+
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 from hypothesis import given
@@ -27,6 +29,15 @@ def test_a_wallets_signature_recovers_over_the_digest(domain, report):
     signer = Account.from_key(b"\x01" * 32)
     signed = signer.sign_typed_data(full_message=typed_data(domain, report))
     assert bytes(signed.message_hash) == digest(domain, report)
+
+
+@given(domains, messages)
+def test_a_reader_of_doubles_loses_no_digit(domain, message):
+    """As a wallet in JavaScript reads it: whole numbers are text."""
+    shown = typed_data(domain, message)["message"]
+    read = json.loads(json.dumps(shown), parse_int=float)
+    assert read == shown
+    assert not [value for value in shown.values() if isinstance(value, int)]
 
 
 def test_types_are_those_of_the_contract():

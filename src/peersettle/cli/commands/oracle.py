@@ -12,6 +12,7 @@ from peersettle.cli.invocation import Invocation, invocation
 from peersettle.cli.options import KeyOption, PasswordFileOption
 
 if TYPE_CHECKING:
+    from peersettle.chain import Call, Receipt
     from peersettle.reports import ReporterSet
 
 app = typer.Typer(help="Prices by quorum: read, report, submit, fit a surface.", rich_markup_mode=None)
@@ -180,8 +181,7 @@ def propose(
     """Announce the next set of reporters: the steward only. It can be activated once the delay is over."""
     run = invocation(context)
     members = _members(run, threshold, reporter)
-    with run.out.working("proposing"):
-        receipt = run.desk.sender(run.desk.signer(key, password_file)).send(run.desk.oracle.propose_reporters(members))
+    receipt = _send(run, key, password_file, run.desk.oracle.propose_reporters(members))
     ready_at = run.desk.oracle.proposed_at()
     run.out.json({"reporters": list(members.members), "ready_at": ready_at, "tx_hash": receipt.tx_hash})
     run.out.done(f"proposed: {members.threshold} of {len(members.members)}; may be activated from {ready_at} on")
@@ -191,7 +191,7 @@ def propose(
 def withdraw(context: typer.Context, key: KeyOption = None, password_file: PasswordFileOption = None) -> None:
     """Take the announced set of reporters back: the steward only."""
     run = invocation(context)
-    receipt = run.desk.sender(run.desk.signer(key, password_file)).send(run.desk.oracle.withdraw_proposal())
+    receipt = _send(run, key, password_file, run.desk.oracle.withdraw_proposal())
     run.out.json({"tx_hash": receipt.tx_hash})
     run.out.done("the proposal is withdrawn")
 
@@ -207,8 +207,7 @@ def activate(
     """Put the announced set of reporters in place once its time has come: anybody can."""
     run = invocation(context)
     members = _members(run, threshold, reporter)
-    with run.out.working("activating"):
-        receipt = run.desk.sender(run.desk.signer(key, password_file)).send(run.desk.oracle.activate_reporters(members))
+    receipt = _send(run, key, password_file, run.desk.oracle.activate_reporters(members))
     epoch = run.desk.oracle.epoch()
     run.out.json({"epoch": epoch, "reporters": list(members.members), "tx_hash": receipt.tx_hash})
     run.out.done(f"epoch {epoch}: {members.threshold} of {len(members.members)} reporters")
@@ -223,3 +222,8 @@ def _members(run: Invocation, threshold: int, reporters: list[str]) -> ReporterS
     from peersettle.reports import ReporterSet
 
     return ReporterSet.of(threshold, [run.desk.party(text) for text in reporters])
+
+
+def _send(run: Invocation, key: str | None, password_file: Path | None, call: Call) -> Receipt:
+    with run.out.working(call.what):
+        return run.desk.sender(run.desk.signer(key, password_file)).send(call)

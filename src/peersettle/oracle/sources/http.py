@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from peersettle.errors import SourceError
+from peersettle.jsons import read_json
 from peersettle.oracle.clock import Clock
 from peersettle.oracle.sources.base import Adjustment, Sample, decimal_from
-from peersettle.reports.jsons import read_json
 
 if TYPE_CHECKING:
     import aiohttp

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peersettle.reports.jsons import MAX_DEPTH, read_json
+from peersettle.jsons import MAX_DEPTH, read_json
 
 documents = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
