@@ -36,7 +36,7 @@ class Feed:
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(str(self.name)):
-            raise InvalidField("feed", self.name, "a name has 1 to 20 printable ASCII characters")
+            raise InvalidField("feed", self.name, "a name has 1 to 20 printable ASCII characters and no space")
         for field, low, bits in (("slot", 1, 16), ("max_age", 1, 32), ("jump_rate", 1, 24), ("jump_cap", 1, 24)):
             value = getattr(self, field)
             if not isinstance(value, int) or isinstance(value, bool) or not low <= value < 1 << bits:
