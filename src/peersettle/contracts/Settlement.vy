@@ -238,6 +238,31 @@ def settle_batch(entries: DynArray[Bytes[MAX_ENTRY], MAX_ENTRIES], gas_caps: Dyn
 
 @external
 @nonreentrant
+def deposit(
+    ledger: address,
+    account: uint256,
+    token: address,
+    amount: uint256,
+    approvals: DynArray[ISettlement.Approval, 1],
+):
+    """
+    @notice Bring the sender's tokens to an account of a margin ledger, which is credited with what arrives.
+    @param approvals One in place of the standing allowance; Permit2 and ERC-3009 bind it to the hash of the other arguments.
+    """
+    before: uint256 = staticcall IERC20(token).balanceOf(ledger)
+    if len(approvals) == 0:
+        transfers._transfer(token, msg.sender, ledger, amount)
+    else:
+        leg: ISettlement.Leg = ISettlement.Leg(
+            giver=msg.sender, receiver=ledger, kind=transfers.ERC20, token=token, id=0, amount=amount
+        )
+        transfers._pull_approved(leg, approvals[0], keccak256(abi_encode(ledger, account, token, amount)))
+    arrived: uint256 = staticcall IERC20(token).balanceOf(ledger) - before
+    extcall IPositionLedger(ledger).credit(account, token, arrived, msg.sender)
+
+
+@external
+@nonreentrant
 def settle_net(
     parties: DynArray[address, MAX_NET_PARTIES],
     tokens: DynArray[address, MAX_NET_TOKENS],

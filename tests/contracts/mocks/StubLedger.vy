@@ -25,6 +25,8 @@ limit: public(int256)
 reverting: public(bool)
 calls: public(uint256)
 last_trade_hash: public(bytes32)
+credited: public(HashMap[uint256, HashMap[address, uint256]])  # account -> token -> units
+last_depositor: public(address)
 
 
 @deploy
@@ -64,6 +66,14 @@ def settle_positions(trade_hash: bytes32, moves: DynArray[IPositionLedger.Positi
         self._change(move.receiver, move.series, convert(move.lots, int256))
     for move: IPositionLedger.PositionMove in moves:
         assert self.short_lots[move.giver] <= self.limit, "margin"
+
+
+@external
+def credit(account: uint256, token: address, amount: uint256, depositor: address):
+    assert msg.sender == SETTLEMENT, "settlement"
+    armed._fire()
+    self.credited[account][token] += amount
+    self.last_depositor = depositor
 
 
 @internal

@@ -1,0 +1,464 @@
+# pragma version 0.4.3
+# pragma optimize gas
+# pragma evm-version cancun
+"""
+@title Ledger
+@license MIT
+@notice Margin accounts: cash, collateral and positions in options and forwards between peers.
+@dev How do you stop this? Nobody can. It has no owner, pause, upgrade, delegatecall or arbitrary call. Positions move only by trades that
+     Settlement has seen signed; tokens leave only to where an account's owner sends them. Every path that can lower an account ends in
+     `_gate`. Tokens are called last, and re-entry is refused.
+"""
+
+from .interfaces import IBackstop
+from .interfaces import IERC20
+from .interfaces import ILedger
+from .interfaces import IParameters
+from .interfaces import IPositionLedger
+from .interfaces import IRisk
+from .modules import accounts
+from .modules import calendar
+from .modules import expiries
+from .modules import sessions
+
+implements: ILedger
+implements: IPositionLedger
+
+initializes: accounts
+initializes: sessions
+initializes: expiries[accounts := accounts]
+
+exports: sessions.grant
+
+CASH_UNIT: constant(int256) = 10**12           # a move's unit of cash, wad
+COLLATERAL_UNIT: constant(int256) = 10**9      # a move's unit of collateral, wad
+SERIES_MASK: constant(uint256) = 2**36 - 1
+UNUSABLE: constant(uint256) = 1
+DEAD: constant(uint256) = 2
+BEYOND: constant(uint256) = 4
+LOST_PART: constant(uint256) = 20               # who reduces risk may lose a 20th of the requirement that goes
+
+SETTLEMENT: immutable(address)
+PARAMETERS: immutable(IParameters)
+CASH: immutable(address)
+CASH_SCALE: immutable(uint256)
+
+
+struct Health:
+    equity: int256          # wad
+    maintenance: uint256
+    initial: uint256
+    requirement: uint256
+    candidate_loss: uint256
+    status: uint256         # of all markets together, and of those just traded << 8
+
+
+@deploy
+def __init__(settlement: address, risk: IRisk, parameters: IParameters, backstop: IBackstop, cash: address):
+    """
+    @param cash The settlement currency.
+    """
+    SETTLEMENT = settlement
+    PARAMETERS = parameters
+    CASH = cash
+    CASH_SCALE = 10 ** (18 - convert(staticcall IERC20(cash).decimals(), uint256))
+    expiries.__init__(risk, backstop)
+
+
+# Moving in and out
+
+
+@external
+@nonreentrant
+def credit(account: uint256, token: address, amount: uint256, depositor: address):
+    assert msg.sender == SETTLEMENT, "settlement"
+    assert account & sessions.SESSION == 0, "account"
+    assert amount < 2**120, "amount"
+    if token == CASH:
+        expiries._credit(account, amount * CASH_SCALE)
+    else:
+        market: uint256 = 0
+        scale: uint256 = 0
+        market, scale = staticcall PARAMETERS.market_of(token)
+        assert accounts.heads[account] & (1 << market) != 0 or convert(depositor, uint256) == account >> 96, "owner"
+        accounts._add_collateral(accounts._enter(account, market), convert(amount * scale, int256))
+    log ILedger.Deposited(account=account, token=token, amount=amount, depositor=depositor)
+
+
+@external
+@nonreentrant
+def withdraw(account: uint256, token: address, amount: uint256, receiver: address):
+    owner: address = convert(convert(account >> 96, uint160), address)
+    if msg.sender != owner:
+        assert receiver == owner, "owner"
+        session: uint256 = (convert(msg.sender, uint256) << 96) | sessions._slot(account)
+        assert sessions._resolve(session, sessions.WITHDRAW) == account, "session"
+    assert amount < 2**120, "amount"
+    if token == CASH:
+        accounts._pay(account, -convert(amount * CASH_SCALE, int256))
+        assert accounts._cash(account) >= 0, "cash"
+    else:
+        market: uint256 = 0
+        scale: uint256 = 0
+        market, scale = staticcall PARAMETERS.market_of(token)
+        assert accounts.heads[account] & (1 << market) != 0, "collateral"
+        key: uint256 = accounts._key(accounts.heads[account], market)
+        accounts._add_collateral(key, -convert(amount * scale, int256))
+        if accounts.books[key] == 0:
+            accounts._leave(account, market)
+    self._gate(account)
+    log ILedger.Withdrawn(account=account, token=token, amount=amount, receiver=receiver)
+    assert extcall IERC20(token).transfer(receiver, amount, default_return_value=True), "token"
+
+
+@external
+@nonreentrant
+def settle_positions(trade_hash: bytes32, moves: DynArray[IPositionLedger.PositionMove, 16]):
+    assert msg.sender == SETTLEMENT, "settlement"
+    touched: DynArray[uint256, 32] = []
+    resolved: DynArray[IPositionLedger.PositionMove, 16] = []
+    for signed: IPositionLedger.PositionMove in moves:
+        move: IPositionLedger.PositionMove = signed
+        move.giver = sessions._resolve(signed.giver, sessions.TRADE)
+        move.receiver = sessions._resolve(signed.receiver, sessions.TRADE)
+        assert move.giver != move.receiver, "account"
+        self._shift(move)
+        if move.giver not in touched:
+            touched.append(move.giver)
+        if move.receiver not in touched:
+            touched.append(move.receiver)
+        resolved.append(move)
+        log ILedger.Moved(
+            trade_hash=trade_hash, giver=move.giver, receiver=move.receiver, series=move.series, lots=move.lots
+        )
+    for account: uint256 in touched:
+        traded: uint256 = 0
+        received: int256 = 0        # cash, wad
+        lowered: bool = False
+        for move: IPositionLedger.PositionMove in resolved:
+            if move.giver == account or move.receiver == account:
+                lowered = lowered or move.giver == account or move.series & SERIES_MASK != 0
+                if move.series != 0:
+                    traded |= 1 << (move.series >> 36)
+                elif move.receiver == account:
+                    received += convert(move.lots, int256) * CASH_UNIT
+                else:
+                    received -= convert(move.lots, int256) * CASH_UNIT
+        if received != 0:
+            self._repay(account, received)
+        self._sweep(account, traded)
+        if lowered and not self._is_plain(account):
+            # Initial margin at every price that may be the true one, or no riskier than before.
+            health: Health = self._evaluate(account, traded)
+            if not self._healthy(health):
+                self._assert_no_riskier(account, traded, received, resolved, health)
+                self._sweep(account, traded)
+
+
+# Expiry
+
+
+@external
+@nonreentrant
+def fix(market: uint256, day: uint256) -> uint256:
+    return expiries._fix(market, day)
+
+
+@external
+@nonreentrant
+def expire(accounts_: DynArray[uint256, 16]):
+    for account: uint256 in accounts_:
+        left: uint256 = accounts.heads[account] & accounts.MARKETS_MASK
+        for market: uint256 in range(64):
+            if left == 0:
+                break
+            if left & 1 != 0:
+                expiries._settle_book(account, market, convert(msg.sender, uint256) << 96)
+                self._sweep(account, 1 << market)
+            left = left >> 1
+
+
+# Reading
+
+
+@external
+@view
+def head(account: uint256) -> (int256, uint256, uint256):
+    head: uint256 = accounts.heads[account]
+    return accounts._cash_of(head), (head >> 64) & accounts.M64, head & accounts.MARKETS_MASK
+
+
+@external
+@view
+def book(account: uint256, market: uint256) -> (uint256, DynArray[uint256, 8]):
+    key: uint256 = accounts._key(accounts.heads[account], market)
+    header: uint256 = accounts.books[key]
+    return header, accounts._words(key, header & accounts.COUNT_MASK)
+
+
+@external
+@view
+def health(account: uint256) -> (int256, uint256, uint256):
+    health: Health = self._health(account)
+    return health.equity, health.maintenance, health.initial
+
+
+@external
+@view
+def open_interest(market: uint256, series: uint256) -> uint256:
+    return expiries.open_interest[(market << 36) | series]
+
+
+# Inside
+
+
+@internal
+def _apply(account: uint256, item: uint256, amount: int256) -> int256:
+    """
+    @notice Add to one balance of an account. Returns by how much its long side of a series grew.
+    """
+    if item == 0:
+        accounts._pay(account, amount * CASH_UNIT)
+        return 0
+    key: uint256 = accounts._enter(account, item >> 36)
+    if item & SERIES_MASK == 0:
+        accounts._add_collateral(key, amount * COLLATERAL_UNIT)
+        return 0
+    return accounts._add(key, item & SERIES_MASK, amount)
+
+
+@internal
+def _shift(move: IPositionLedger.PositionMove):
+    """
+    @notice Move cash, collateral or lots of a series from one account to another.
+    """
+    series: uint256 = move.series & SERIES_MASK
+    if series != 0:
+        assert series & 3 != 3 and (series >> 2) & (2**20 - 1) != 0, "series"
+        assert block.timestamp < calendar._expiry(series >> 22), "matured"
+        assert move.lots < accounts.LOT_SIGN, "lots"
+    assert move.series < 2**42, "market"
+    amount: int256 = convert(move.lots, int256)
+    grown: int256 = self._apply(move.giver, move.series, -amount) + self._apply(move.receiver, move.series, amount)
+    if grown != 0:
+        held: uint256 = expiries.open_interest[move.series]
+        expiries.open_interest[move.series] = convert(convert(held, int256) + grown, uint256)
+
+
+@internal
+def _repay(account: uint256, received: int256):
+    """
+    @notice After a trade: cash below zero is a debt that a trade may lower, not raise.
+    """
+    cash: int256 = accounts._cash(account)
+    if min(cash, cash - received) < 0:
+        assert cash >= 0 or received >= 0, "cash"
+        expiries._repay(account, convert(min(received, received - cash), uint256))
+
+
+@internal
+def _assert_no_riskier(
+    account: uint256, traded: uint256, received: int256, moves: DynArray[IPositionLedger.PositionMove, 16], health: Health
+):
+    """
+    @notice Against the same snapshots before the trade: no requirement and no net short higher in any market, no new market, at most a 20th of
+            the requirement that goes lost, and equity no smaller a part of the requirement. In a dead market an account may become flat
+            when it pays nothing from the ledger for it.
+    """
+    reason: String[9] = "margin"
+    if (health.status >> 8) & UNUSABLE != 0:
+        reason = "feed"
+    elif health.status & BEYOND != 0:
+        reason = "candidate"
+    after: DynArray[IRisk.Assessment, accounts.MAX_MARKETS] = self._assessments(account, traded)
+    paid: bool = received < 0
+    dead: bool = self._is_flat(account, traded)
+    for move: IPositionLedger.PositionMove in moves:
+        if move.receiver == account:
+            self._apply(account, move.series, -convert(move.lots, int256))
+        elif move.giver == account:
+            self._apply(account, move.series, convert(move.lots, int256))
+            paid = paid or (move.series != 0 and move.series & SERIES_MASK == 0)
+    before: DynArray[IRisk.Assessment, accounts.MAX_MARKETS] = self._assessments(account, traded)
+    for move: IPositionLedger.PositionMove in moves:
+        if move.receiver == account:
+            self._apply(account, move.series, convert(move.lots, int256))
+        elif move.giver == account:
+            self._apply(account, move.series, -convert(move.lots, int256))
+    gained: int256 = received
+    removed: uint256 = 0
+    index: uint256 = 0
+    for was: IRisk.Assessment in before:
+        now: IRisk.Assessment = after[index]
+        index += 1
+        assert now.requirement <= was.requirement and now.short_lots <= was.short_lots, reason
+        dead = dead and now.status & DEAD != 0
+        gained += now.worth - was.worth
+        removed += was.requirement - now.requirement
+    if dead and not paid:
+        return
+    assert gained >= -convert(removed // LOST_PART, int256), reason
+    equity: int256 = health.equity
+    needed: int256 = convert(health.requirement, int256)
+    assert equity - gained <= 0 or equity * (needed + convert(removed, int256)) >= (equity - gained) * needed, reason
+
+
+@internal
+@view
+def _is_flat(account: uint256, traded: uint256) -> bool:
+    """
+    @notice Whether the account has no positions in any of these markets.
+    """
+    head: uint256 = accounts.heads[account]
+    left: uint256 = head & accounts.MARKETS_MASK & traded
+    for market: uint256 in range(64):
+        if left == 0:
+            break
+        if left & 1 != 0 and accounts.books[accounts._key(head, market)] & accounts.COUNT_MASK != 0:
+            return False
+        left = left >> 1
+    return True
+
+
+@internal
+@view
+def _is_plain(account: uint256) -> bool:
+    """
+    @notice Who has no positions and no debts needs no price.
+    """
+    return accounts._cash(account) >= 0 and self._is_flat(account, accounts.MARKETS_MASK)
+
+
+@internal
+@view
+def _assessments(account: uint256, traded: uint256) -> DynArray[IRisk.Assessment, accounts.MAX_MARKETS]:
+    """
+    @notice Of the markets in a set, in ascending order; an empty book is worth and asks for nothing.
+    """
+    found: DynArray[IRisk.Assessment, accounts.MAX_MARKETS] = []
+    left: uint256 = traded
+    for market: uint256 in range(64):
+        if left == 0:
+            break
+        if left & 1 != 0:
+            key: uint256 = accounts._key(accounts.heads[account], market)
+            header: uint256 = accounts.books[key]
+            found.append(
+                staticcall expiries.RISK.assess(market, header, accounts._words(key, header & accounts.COUNT_MASK))
+            )
+        left = left >> 1
+    return found
+
+
+@internal
+def _evaluate(account: uint256, traded: uint256) -> Health:
+    """
+    @notice The account's health after a trade; what it now needs in the traded markets is counted into their open risk.
+    """
+    head: uint256 = accounts.heads[account]
+    health: Health = empty(Health)
+    health.equity = accounts._cash_of(head)
+    left: uint256 = head & accounts.MARKETS_MASK
+    for market: uint256 in range(64):
+        if left == 0:
+            break
+        if left & 1 != 0:
+            key: uint256 = accounts._key(head, market)
+            header: uint256 = accounts.books[key]
+            assessment: IRisk.Assessment = empty(IRisk.Assessment)
+            is_traded: bool = (traded >> market) & 1 != 0
+            if is_traded:
+                counted: uint256 = header
+                assessment, counted = extcall expiries.RISK.commit(
+                    market, header, accounts._words(key, header & accounts.COUNT_MASK)
+                )
+                if counted != header:
+                    accounts.books[key] = counted
+                health.status |= assessment.status << 8
+            else:
+                assessment = staticcall expiries.RISK.assess(
+                    market, header, accounts._words(key, header & accounts.COUNT_MASK)
+                )
+            health.status |= assessment.status
+            if assessment.status & UNUSABLE != 0:
+                assessment.worth = min(assessment.worth, 0)
+            health.equity = unsafe_add(health.equity, assessment.worth)
+            health.initial = unsafe_add(health.initial, assessment.initial)
+            health.requirement = unsafe_add(health.requirement, assessment.requirement)
+            health.candidate_loss = unsafe_add(health.candidate_loss, assessment.candidate_loss)
+        left = left >> 1
+    return health
+
+
+@internal
+@view
+def _health(account: uint256) -> Health:
+    """
+    @notice What cannot be priced counts against the account only.
+    """
+    head: uint256 = accounts.heads[account]
+    health: Health = empty(Health)
+    health.equity = accounts._cash_of(head)
+    left: uint256 = head & accounts.MARKETS_MASK
+    for market: uint256 in range(64):
+        if left == 0:
+            break
+        if left & 1 != 0:
+            key: uint256 = accounts._key(head, market)
+            header: uint256 = accounts.books[key]
+            assessment: IRisk.Assessment = staticcall expiries.RISK.assess(
+                market, header, accounts._words(key, header & accounts.COUNT_MASK)
+            )
+            health.status |= assessment.status
+            if assessment.status & UNUSABLE != 0:
+                assessment.worth = min(assessment.worth, 0)
+            health.equity = unsafe_add(health.equity, assessment.worth)
+            health.maintenance = unsafe_add(health.maintenance, assessment.maintenance)
+            health.initial = unsafe_add(health.initial, assessment.initial)
+            health.candidate_loss = unsafe_add(health.candidate_loss, assessment.candidate_loss)
+        left = left >> 1
+    return health
+
+
+@internal
+@pure
+def _healthy(health: Health) -> bool:
+    return (
+        health.status & BEYOND == 0
+        and (health.status >> 8) & UNUSABLE == 0
+        and health.equity >= convert(health.initial + health.candidate_loss, int256)
+    )
+
+
+@internal
+@view
+def _gate(account: uint256):
+    """
+    @notice After a withdrawal.
+    """
+    if self._is_plain(account):
+        return
+    health: Health = self._health(account)
+    assert health.status & BEYOND == 0, "candidate"
+    assert self._healthy(health), "margin"
+
+
+@internal
+def _sweep(account: uint256, markets: uint256):
+    """
+    @notice Books without positions leave their market's open risk; empty ones leave the account.
+    """
+    left: uint256 = markets
+    for market: uint256 in range(64):
+        if left == 0:
+            break
+        if left & 1 != 0:
+            key: uint256 = accounts._key(accounts.heads[account], market)
+            header: uint256 = accounts.books[key]
+            if header & accounts.COUNT_MASK == 0:
+                if header & accounts.HEADER_MASK != 0:
+                    header = extcall expiries.RISK.forget(market, header)
+                    accounts.books[key] = header
+                if header == 0:
+                    accounts._leave(account, market)
+        left = left >> 1

@@ -1,0 +1,23 @@
+"""The margin contracts are deployed once for all tests; each plays on them and leaves no trace."""
+
+from collections.abc import Iterator
+
+import boa
+import pytest
+from tests.contracts.margin.stage import START, Stage, stage
+from tests.contracts.mocks import rolled_back
+
+
+@pytest.fixture(scope="session")
+def margin_stage() -> Stage:
+    """Two markets, nothing in them."""
+    return stage()
+
+
+@pytest.fixture
+def margin(margin_stage: Stage) -> Iterator[Stage]:
+    """The same, undone afterwards."""
+    with rolled_back():
+        boa.env.evm.patch.timestamp = START + 14_400
+        yield margin_stage
+        del margin_stage.markets[2:]
