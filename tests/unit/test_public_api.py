@@ -8,6 +8,7 @@ import pytest
 import peersettle
 
 PUBLIC = [
+    "Account",
     "Address",
     "Anvil",
     "Approval",
@@ -21,6 +22,7 @@ PUBLIC = [
     "KeyStore",
     "Leg",
     "LegKind",
+    "MarginDesk",
     "Netting",
     "NotSettleable",
     "Oracle",
@@ -51,6 +53,7 @@ PUBLIC = [
     "check_trade",
     "connect",
     "deploy",
+    "deploy_margin",
     "deploy_oracle",
     "embedded",
     "from_units",
@@ -76,6 +79,8 @@ HEAVY = (
     "rich",
     "coincurve",
     "numpy",
+    "numba",
+    "llvmlite",
     "scipy",
     "matplotlib",
     "aiohttp",
