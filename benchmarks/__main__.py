@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from web3 import HTTPProvider, Web3
 
-from benchmarks import oracle, ours, peers, rates
+from benchmarks import margin, margin_rates, oracle, ours, peers, pricing, rates
 from benchmarks.floor import Floor
 from benchmarks.scene import stage
 from peersettle.chain import Anvil
@@ -35,6 +35,11 @@ TARGETS = {
     "novation120": 85_000,
     "oracle_k5": 60_000,
     "oracle_batch20_k5": 185_000,
+    "margin16_cold": 80_000,
+    "margin_per_position_cold": 3_600,
+    "option_trade": 175_000,
+    "refresh": 65_000,
+    "refresh_batched": 35_000,
 }
 RATE_TARGET = 10_000
 BESIDE = {
@@ -45,11 +50,13 @@ BESIDE = {
 
 
 def our_gas() -> tuple[dict[str, int], Floor]:
-    """Our own figures: settlement and oracle, each on a fresh anvil."""
+    """Our own figures: settlement, oracle and margin, each on a fresh anvil."""
     with Anvil() as anvil:
         gas, floor = ours.measure(stage(Web3(HTTPProvider(anvil.url))))
-    with Anvil() as anvil:
-        return {**gas, **oracle.measure(Web3(HTTPProvider(anvil.url)))}, floor
+    for bench in (oracle, margin):
+        with Anvil() as anvil:
+            gas |= bench.measure(Web3(HTTPProvider(anvil.url)))
+    return gas, floor
 
 
 def peers_gas() -> dict[str, int]:
@@ -73,6 +80,9 @@ def main() -> int:
     if not arguments.gas_only:
         with console.status("signing and recovering"):
             speed = {**rates.measure(), **oracle.rates()}
+        with console.status("pricing and margin"):
+            speed |= pricing.measure()
+            speed |= {f"ms.{name}": figure for name, figure in margin_rates.measure().items()}
 
     targets = {"swap": floor.total + MARGIN_OVER_FLOOR, **TARGETS}
     table = Table("gas", "ours", "target", "peer", title="Anvil receipts; one ERC-20, four balances, nonce word in use")

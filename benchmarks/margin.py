@@ -7,7 +7,6 @@ import rlp
 from eth_utils import keccak
 from web3 import Web3
 from web3.contract import Contract
-from web3.types import RPCEndpoint
 
 from benchmarks.oracle import Bench as Prices
 from benchmarks.oracle import flat_slice
@@ -86,7 +85,9 @@ class Bench:
         """A round of the price and a surface of both expiries."""
         self.prices.update(self.spot, spot)
         slot = self.prices.step()
-        slices = tuple(flat_slice(FIRST_EXPIRY + day * DAY, weeks) for day, weeks in zip(self.days, (2, 6), strict=True))
+        slices = tuple(
+            flat_slice(FIRST_EXPIRY + day * DAY, weeks) for day, weeks in zip(self.days, (2, 6), strict=True)
+        )
         report = SurfaceReport(self.smile, slices, slot)
         words, others = signatures_to_abi(self.prices.reporters, self.prices.signed(report))
         call = self.prices.contract.functions.update_surface(
@@ -123,7 +124,9 @@ class Bench:
     def premium(self) -> Leg:
         """What the taker pays the maker, from wallet to wallet."""
         token = Address(self.scene.taker_token.address)
-        return Leg(Address(self.scene.taker.address), Address(self.scene.maker.address), LegKind.ERC20, token, 0, PREMIUM)
+        return Leg(
+            Address(self.scene.taker.address), Address(self.scene.maker.address), LegKind.ERC20, token, 0, PREMIUM
+        )
 
     def trade(self, *legs: Leg) -> int:
         """Gas of a trade that both have signed and a third party sends."""
@@ -177,7 +180,7 @@ def measure(w3: Web3) -> dict[str, int]:
             Address(bench.scene.maker.address),
             LegKind.POSITION,
             Address(bench.ledger.address),
-            0,
+            1 << 42,
             100 * 10**6,
         ),
     )

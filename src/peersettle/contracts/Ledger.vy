@@ -33,6 +33,7 @@ exports: sessions.grant
 CASH_UNIT: constant(int256) = 10**12           # a move's unit of cash, wad
 COLLATERAL_UNIT: constant(int256) = 10**9      # a move's unit of collateral, wad
 SERIES_MASK: constant(uint256) = 2**36 - 1
+CASH_ITEM: constant(uint256) = 2**42            # of a move; below it are `market << 36 | series`
 UNUSABLE: constant(uint256) = 1
 DEAD: constant(uint256) = 2
 BEYOND: constant(uint256) = 4
@@ -138,7 +139,7 @@ def settle_positions(trade_hash: bytes32, moves: DynArray[IPositionLedger.Positi
         for move: IPositionLedger.PositionMove in resolved:
             if move.giver == account or move.receiver == account:
                 lowered = lowered or move.giver == account or move.series & SERIES_MASK != 0
-                if move.series != 0:
+                if move.series != CASH_ITEM:
                     traded |= 1 << (move.series >> 36)
                 elif move.receiver == account:
                     received += convert(move.lots, int256) * CASH_UNIT
@@ -166,9 +167,9 @@ def fix(market: uint256, day: uint256) -> uint256:
 
 @external
 @nonreentrant
-def expire(accounts_: DynArray[uint256, 16]):
+def expire(accounts_: DynArray[uint256, 16], markets: uint256):
     for account: uint256 in accounts_:
-        left: uint256 = accounts.heads[account] & accounts.MARKETS_MASK
+        left: uint256 = accounts.heads[account] & accounts.MARKETS_MASK & markets
         for market: uint256 in range(64):
             if left == 0:
                 break
@@ -217,7 +218,7 @@ def _apply(account: uint256, item: uint256, amount: int256) -> int256:
     """
     @notice Add to one balance of an account. Returns by how much its long side of a series grew.
     """
-    if item == 0:
+    if item == CASH_ITEM:
         accounts._pay(account, amount * CASH_UNIT)
         return 0
     key: uint256 = accounts._enter(account, item >> 36)
@@ -237,7 +238,7 @@ def _shift(move: IPositionLedger.PositionMove):
         assert series & 3 != 3 and (series >> 2) & (2**20 - 1) != 0, "series"
         assert block.timestamp < calendar._expiry(series >> 22), "matured"
         assert move.lots < accounts.LOT_SIGN, "lots"
-    assert move.series < 2**42, "market"
+    assert move.series <= CASH_ITEM, "market"
     amount: int256 = convert(move.lots, int256)
     grown: int256 = self._apply(move.giver, move.series, -amount) + self._apply(move.receiver, move.series, amount)
     if grown != 0:
@@ -273,12 +274,15 @@ def _assert_no_riskier(
     after: DynArray[IRisk.Assessment, accounts.MAX_MARKETS] = self._assessments(account, traded)
     paid: bool = received < 0
     dead: bool = self._is_flat(account, traded)
-    for move: IPositionLedger.PositionMove in moves:
+    count: uint256 = len(moves)
+    for done: uint256 in range(count, bound=16):
+        # Last first, so that no balance or book passes through what it could not hold.
+        move: IPositionLedger.PositionMove = moves[count - 1 - done]
         if move.receiver == account:
             self._apply(account, move.series, -convert(move.lots, int256))
         elif move.giver == account:
             self._apply(account, move.series, convert(move.lots, int256))
-            paid = paid or (move.series != 0 and move.series & SERIES_MASK == 0)
+            paid = paid or (move.series != CASH_ITEM and move.series & SERIES_MASK == 0)
     before: DynArray[IRisk.Assessment, accounts.MAX_MARKETS] = self._assessments(account, traded)
     for move: IPositionLedger.PositionMove in moves:
         if move.receiver == account:

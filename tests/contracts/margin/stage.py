@@ -25,7 +25,8 @@ DAY: Final = 86_400
 YEAR: Final = 365 * DAY
 CALL, PUT, FORWARD = range(3)
 UNUSABLE, DEAD, BEYOND = 1, 2, 4
-CASH: Final = 0
+CASH: Final = 2**42
+EVERYWHERE: Final = 2**64 - 1  # all markets, as bits
 FIELDS: Final = (
     ("scan", 16),
     ("band", 16),

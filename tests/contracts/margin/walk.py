@@ -11,7 +11,7 @@ from typing import Any
 
 import boa
 from eth_utils.crypto import keccak
-from tests.contracts.margin.stage import CASH, DAY, WAD, Market, Refused, Stage, day_of, expiry
+from tests.contracts.margin.stage import CASH, DAY, EVERYWHERE, WAD, Market, Refused, Stage, day_of, expiry
 
 
 @dataclass
@@ -110,7 +110,7 @@ class Walk:
                     self.stage.fix(market, day, self.prices[market.number])
         self.quote()
         accounts = self.random.sample(self.accounts, self.random.randint(1, 4))
-        return (accounts,), self.stage.call(self.stage.ledger, "expire", accounts)
+        return (accounts,), self.stage.call(self.stage.ledger, "expire", accounts, EVERYWHERE)
 
 
 def owner_of(account: int) -> str:

@@ -31,6 +31,7 @@ MARK_ZERO: constant(uint256) = 2**27
 LOT_SIGN: constant(uint256) = 2**27
 STRIKE_MASK: constant(uint256) = 2**20 - 1
 STRIKES_END: constant(uint256) = 2**128
+MOST_UNITS: constant(uint256) = 2**40    # with all that 32 positions can hold, the most that the sums take
 PUT: constant(uint256) = 2**28          # the kind in a position
 FORWARD: constant(uint256) = 2**29
 WAD: constant(uint256) = 10**18
@@ -56,6 +57,7 @@ struct Sums:
     apart: int256           # lane units: what each expiry loses when volatility moves against it alone
     up: int256              # lane units: volatility up at an unmoved spot, all expiries
     down: int256
+    expiries: uint256
     tilts: int256           # lane units between the middle nodes, each expiry's without its sign
     tilt: int256
 
@@ -77,9 +79,10 @@ def _assess(market: uint256, header: uint256, words: DynArray[uint256, 8]) -> IR
         status = UNUSABLE
 
     lot: uint256 = pow_mod256(10, (state >> snapshots.LOT) & 31)
-    units: uint256 = unsafe_div(header >> 160, lot)     # collateral counts in whole lots
+    units: uint256 = 0
     ones: uint256 = 0
-    if units != 0:
+    if header >> 160 != 0:
+        units = min(unsafe_div(header >> 160, lot), MOST_UNITS)     # collateral counts in whole lots
         ones = snapshots.ones[market]
     base: uint256 = market << 36
     epoch: uint256 = state & snapshots.EPOCH_MASK
@@ -134,6 +137,7 @@ def _assess(market: uint256, header: uint256, words: DynArray[uint256, 8]) -> IR
                             ),
                             int256,
                         )
+                        sums.expiries = unsafe_add(sums.expiries, 1)
                         sums.up = unsafe_add(sums.up, gain_up)
                         sums.down = unsafe_add(sums.down, gain_down)
                         sums.apart = unsafe_sub(sums.apart, min(min(gain_up, gain_down), 0))
@@ -335,6 +339,10 @@ def _required(
         lanes = unsafe_sub(zero, worst)
     apart: int256 = unsafe_add(sums.apart, min(min(sums.up, sums.down), 0))
     lanes = unsafe_add(lanes, convert(convert(apart, bytes32), uint256))
+    if sums.expiries > 1:
+        # Rounded lanes may hide up to one unit a lot from the difference: long or short, each counts.
+        short_legs: uint256 = unsafe_add(sums.charged >> 128, sums.hidden)
+        lanes = unsafe_add(lanes, unsafe_add(sums.lots, unsafe_add(short_legs, short_legs)))
     needed: uint256 = unsafe_mul(lanes, reference) >> unsafe_sub(14, (state >> snapshots.COARSE) & 1)
     scan: uint256 = unsafe_add((state >> snapshots.SCAN) & snapshots.M16, (state >> snapshots.BAND) & snapshots.M12)
     codes: uint256 = unsafe_add(
@@ -399,7 +407,7 @@ def _sides(market: uint256, header: uint256, words: DynArray[uint256, 8]) -> (ui
     reference: uint256 = (state >> 20) & snapshots.VALUE_MASK
     tick: uint256 = pow_mod256(10, (state >> snapshots.TICK) & 31)
     lot: uint256 = pow_mod256(10, (state >> snapshots.LOT) & 31)
-    assets: uint256 = unsafe_div(header >> 160, lot) * reference * lot // WAD
+    assets: uint256 = min(unsafe_div(header >> 160, lot), MOST_UNITS) * reference * lot // WAD
     liabilities: uint256 = 0
     for word: uint256 in words:
         rest: uint256 = word

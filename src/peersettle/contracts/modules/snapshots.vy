@@ -342,10 +342,21 @@ def _quote_usable(quoted: IOracle.Slice, limits: uint256) -> bool:
 @internal
 @view
 def _average(market: uint256, start: uint256, otherwise: uint256) -> uint256:
+    success: bool = False
+    answer: Bytes[96] = b""
+    success, answer = raw_call(
+        ORACLE.address,
+        abi_encode(self.spot_feeds[market], start, method_id=method_id("observed_since(bytes32,uint256)")),
+        max_outsize=96,
+        is_static_call=True,
+        revert_on_failure=False,
+    )
+    if not success or len(answer) != 96:
+        return otherwise
     total: uint256 = 0
     weight: uint256 = 0
     coverage: uint256 = 0
-    total, weight, coverage = staticcall ORACLE.observed_since(self.spot_feeds[market], start)
+    total, weight, coverage = abi_decode(answer, (uint256, uint256, uint256))
     if weight == 0:
         return otherwise
     return total // weight

@@ -1,0 +1,1 @@
+"""What markets ask for: their terms and risk parameters, scenarios, risk arrays and margin. Pure."""
