@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from web3 import HTTPProvider, Web3
 
-from benchmarks import margin, margin_rates, oracle, ours, peers, pricing, rates
+from benchmarks import black76, margin, margin_rates, oracle, ours, peers, pricing, rates
 from benchmarks.floor import Floor
 from benchmarks.scene import stage
 from peersettle.chain import Anvil
@@ -50,10 +50,10 @@ BESIDE = {
 
 
 def our_gas() -> tuple[dict[str, int], Floor]:
-    """Our own figures: settlement, oracle and margin, each on a fresh anvil."""
+    """Our own figures: settlement, oracle, pricing and margin, each on a fresh anvil."""
     with Anvil() as anvil:
         gas, floor = ours.measure(stage(Web3(HTTPProvider(anvil.url))))
-    for bench in (oracle, margin):
+    for bench in (oracle, black76, margin):
         with Anvil() as anvil:
             gas |= bench.measure(Web3(HTTPProvider(anvil.url)))
     return gas, floor
@@ -81,7 +81,7 @@ def main() -> int:
         with console.status("signing and recovering"):
             speed = {**rates.measure(), **oracle.rates()}
         with console.status("pricing and margin"):
-            speed |= pricing.measure()
+            speed |= {**pricing.measure(), **black76.accuracy()}
             speed |= {f"ms.{name}": figure for name, figure in margin_rates.measure().items()}
 
     targets = {"swap": floor.total + MARGIN_OVER_FLOOR, **TARGETS}
