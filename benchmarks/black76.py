@@ -32,7 +32,7 @@ def measure(w3: Web3) -> dict[str, int]:
 
 
 def accuracy() -> dict[str, float]:
-    """The largest error on the grid, as a part of the forward; the specification is the contract's arithmetic, bit for bit."""
+    """The largest error on the grid, of the forward; the specification is the contract's arithmetic, bit for bit."""
     worst = 0.0
     with mp.workdps(40):
         for moneyness, volatility, time, is_put in product(MONEYNESS, VOLATILITIES, TIMES, (False, True)):

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from peersettle.bindings import Oracle, Settlement, Token
+    from peersettle.bindings import MarginDesk, Oracle, Settlement, Token
     from peersettle.chain import (
         Anvil,
         Chain,
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         TransactionSender,
         connect,
         deploy,
+        deploy_margin,
         deploy_oracle,
         embedded,
         fund,
@@ -51,12 +52,12 @@ if TYPE_CHECKING:
         salted_terms,
         typed_data,
     )
-    from peersettle.types import Address, Hash32, from_units, to_units
+    from peersettle.types import Account, Address, Hash32, from_units, to_units
 
     __version__: str
 
 _HOME = {
-    "bindings": ("Oracle", "Settlement", "Token"),
+    "bindings": ("MarginDesk", "Oracle", "Settlement", "Token"),
     "chain": (
         "Anvil",
         "Chain",
@@ -66,6 +67,7 @@ _HOME = {
         "TransactionSender",
         "connect",
         "deploy",
+        "deploy_margin",
         "deploy_oracle",
         "embedded",
         "fund",
@@ -96,7 +98,7 @@ _HOME = {
         "salted_terms",
         "typed_data",
     ),
-    "types": ("Address", "Hash32", "from_units", "to_units"),
+    "types": ("Account", "Address", "Hash32", "from_units", "to_units"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 
@@ -157,6 +159,10 @@ __all__ = [
     "Round",
     "SignedReport",
     "deploy_oracle",
+    # what margin accounts are
+    "Account",
+    "MarginDesk",
+    "deploy_margin",
     # settings and errors
     "NotSettleable",
     "PeerSettleError",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation, localcontext
 from functools import lru_cache
 from typing import Final, NewType
@@ -97,6 +98,50 @@ def hash32(value: object, field: str = "hash") -> Hash32:
     if not isinstance(value, bytes) or len(value) != 32:
         raise InvalidField(field, value, "give 32 bytes, as 0x and 64 hex digits")
     return Hash32(bytes(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A margin account: its owner and a sub-account, which counts from zero. Nothing registers it.
+
+    Raises:
+        InvalidField: no address, the zero address, or a sub-account of 2**95 and more; those name session keys.
+    """
+
+    owner: Address
+    sub_account: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "owner", address(self.owner, "owner"))
+        if self.owner == ZERO_ADDRESS:
+            raise InvalidField("owner", self.owner, "must not be the zero address")
+        uint(self.sub_account, "sub_account", 95)
+
+    @property
+    def id(self) -> int:
+        """As contracts name it: owner 160 | sub-account 96 bits."""
+        return int(self.owner, 16) << 96 | self.sub_account
+
+    @classmethod
+    def from_id(cls, value: int) -> Account:
+        """Read an account off its id."""
+        word = uint(value, "account")
+        return cls(checksummed((word >> 96).to_bytes(20, "big")), word & (2**96 - 1))
+
+    @classmethod
+    def parse(cls, text: str) -> Account:
+        """An account as `str` writes it: `0x…` or `0x…/1`.
+
+        Raises:
+            InvalidField: it is none.
+        """
+        owner, _, rest = text.partition("/")
+        if rest and not (rest.isascii() and rest.isdigit()):
+            raise InvalidField("account", text, "give an address, or an address and a sub-account, as 0x…/1")
+        return cls(address(owner, "account"), int(rest or "0"))
+
+    def __str__(self) -> str:
+        return f"{self.owner}/{self.sub_account}" if self.sub_account else self.owner
 
 
 def to_units(amount: str | int | Decimal, decimals: int, field: str = "amount") -> int:

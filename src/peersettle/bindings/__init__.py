@@ -6,8 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from peersettle.bindings.aggregator_source import AggregatorSource
+    from peersettle.bindings.ledger import Head, Health, Ledger, session_sub_account
+    from peersettle.bindings.margin import MarginDesk, Plan
+    from peersettle.bindings.multicall import Question, ask, together
     from peersettle.bindings.oracle import GRID, HistoryEntry, Oracle, Reading, Running, bundle
+    from peersettle.bindings.parameters import Parameters, Proposal
+    from peersettle.bindings.risk import Risk
     from peersettle.bindings.settlement import RawProblem, Settlement
+    from peersettle.bindings.statements import Listing, Statement
     from peersettle.bindings.token import Token
     from peersettle.chain.calls import Call
 
@@ -15,28 +21,56 @@ _HOME = {
     "AggregatorSource": "peersettle.bindings.aggregator_source",
     "Call": "peersettle.chain.calls",
     "GRID": "peersettle.bindings.oracle",
+    "Head": "peersettle.bindings.ledger",
+    "Health": "peersettle.bindings.ledger",
     "HistoryEntry": "peersettle.bindings.oracle",
+    "Ledger": "peersettle.bindings.ledger",
+    "Listing": "peersettle.bindings.statements",
+    "MarginDesk": "peersettle.bindings.margin",
     "Oracle": "peersettle.bindings.oracle",
+    "Parameters": "peersettle.bindings.parameters",
+    "Plan": "peersettle.bindings.margin",
+    "Proposal": "peersettle.bindings.parameters",
+    "Question": "peersettle.bindings.multicall",
     "RawProblem": "peersettle.bindings.settlement",
     "Reading": "peersettle.bindings.oracle",
+    "Risk": "peersettle.bindings.risk",
     "Running": "peersettle.bindings.oracle",
     "Settlement": "peersettle.bindings.settlement",
+    "Statement": "peersettle.bindings.statements",
     "Token": "peersettle.bindings.token",
+    "ask": "peersettle.bindings.multicall",
     "bundle": "peersettle.bindings.oracle",
+    "session_sub_account": "peersettle.bindings.ledger",
+    "together": "peersettle.bindings.multicall",
 }
 
 __all__ = [
     "AggregatorSource",
     "Call",
     "GRID",
+    "Head",
+    "Health",
     "HistoryEntry",
+    "Ledger",
+    "Listing",
+    "MarginDesk",
     "Oracle",
+    "Parameters",
+    "Plan",
+    "Proposal",
+    "Question",
     "RawProblem",
     "Reading",
+    "Risk",
     "Running",
     "Settlement",
+    "Statement",
     "Token",
+    "ask",
     "bundle",
+    "session_sub_account",
+    "together",
 ]
 
 

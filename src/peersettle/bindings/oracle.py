@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from peersettle.bindings.multicall import Question
 from peersettle.chain.artifacts import artifact, decode
 from peersettle.chain.calls import Call
 from peersettle.errors import InputError, InvalidField, NotDeployed
@@ -243,6 +244,11 @@ class Oracle:
         return self._call(
             "activate_reporters", reporters.threshold, list(reporters.members), what="activate a set of reporters"
         )
+
+    def question(self, name: str, *arguments: object) -> Question:
+        """A view as a question for `ask`."""
+        function = self._contract.functions[name]
+        return Question(self.address, function.encode(*arguments), function)
 
     # Inside
 

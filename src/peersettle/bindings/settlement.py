@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 from peersettle.chain.artifacts import artifact, encode
 from peersettle.chain.calls import Call
 from peersettle.errors import InputError, InvalidField, Reverted, SignatureError
+from peersettle.trades.approvals import Approval
 from peersettle.trades.documents import Quote, SignedTrade
 from peersettle.trades.messages import Domain, Swap, Trade
 from peersettle.trades.netting import Netting
 from peersettle.trades.signature import Signature
-from peersettle.types import ZERO_ADDRESS, Address, Hash32, checksummed
+from peersettle.types import ZERO_ADDRESS, Account, Address, Hash32, checksummed
 
 if TYPE_CHECKING:
     from peersettle.chain.client import BlockId, Chain
@@ -150,6 +151,19 @@ class Settlement:
             what=f"settle {len(netting.quotes)} swaps net",
             settles=tuple(quote.digest for quote in netting.quotes),
         )
+
+    # Margin accounts
+
+    def deposit(
+        self, ledger: Address, account: Account, token: Address, amount: int, approval: Approval | None = None
+    ) -> Call:
+        """Bring the sender's tokens, in smallest units, to a margin account, which is credited with what arrives.
+
+        `approval` stands in for the allowance. Only its owner may bring an account its first token of a market.
+        """
+        approvals = [approval.to_abi()] if approval else []
+        what = f"deposit {amount} units of {token} for {account}"
+        return self._call("deposit", ledger, account.id, token, amount, approvals, what=what)
 
     # Cancelling
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from peersettle.chain.deployments import DIRECTORY, DemoToken, Deployment, deploy, deploy_oracle
     from peersettle.chain.events import Settled, SkippedEntry, settled_in
     from peersettle.chain.fees import FeePolicy, Fees
+    from peersettle.chain.margin_contracts import deploy_margin
     from peersettle.chain.pyevm import embedded
     from peersettle.chain.reverts import decode_revert
     from peersettle.chain.sender import TransactionSender
@@ -25,6 +26,7 @@ _HOME = {
     "client": ("BlockId", "Chain", "advance_time", "connect", "fund"),
     "deployments": ("DIRECTORY", "DemoToken", "Deployment", "deploy", "deploy_oracle"),
     "pyevm": ("embedded",),
+    "margin_contracts": ("deploy_margin",),
     "events": ("Settled", "SkippedEntry", "settled_in"),
     "fees": ("FeePolicy", "Fees"),
     "reverts": ("decode_revert",),
@@ -62,6 +64,7 @@ __all__ = [
     "Function",
     "artifact",
     "deploy",
+    "deploy_margin",
     "deploy_oracle",
     # settlements
     "Change",

@@ -139,6 +139,15 @@ class Chain:
             fields["from"] = sender
         return self._call(fields, at)
 
+    def create(self, code: bytes, *, at: BlockId = "latest") -> bytes:
+        """What a constructor would leave as a contract's code; nothing is deployed.
+
+        Raises:
+            Reverted: it would fail.
+        """
+        sender = "0x" + "00" * 19 + "01"  # the zero address is no sender for some nodes
+        return self._call({"from": sender, "data": "0x" + code.hex()}, at)
+
     def simulate(self, call: Call, sender: Address, gas: int | None = None) -> int:
         """Try a call as `sender` against the pending block; the gas it needs, or `gas` where that is given.
 

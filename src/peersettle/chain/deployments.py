@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -11,21 +10,23 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from peersettle.chain.artifacts import Artifact, artifact
-from peersettle.chain.calls import Call, Sent
-from peersettle.errors import InputError, InvalidField, NotDeployed, Reverted, TransactionLost
+from peersettle.chain.artifacts import artifact
+from peersettle.chain.margin_contracts import verify_margin
+from peersettle.chain.steps import Progress, address_word, verify_code, write_json
+from peersettle.errors import InputError, InvalidField, NotDeployed, Reverted
 from peersettle.reports import OracleDomain, ReporterSet
 from peersettle.reports.typed_data import domain_separator as oracle_separator
 from peersettle.trades.approvals import PERMIT2_ADDRESS
 from peersettle.trades.messages import Domain
 from peersettle.trades.typed_data import domain_separator
-from peersettle.types import ZERO_ADDRESS, Address, address, keccak
+from peersettle.types import ZERO_ADDRESS, Address, address
 
 if TYPE_CHECKING:
     from peersettle.chain.client import Chain
     from peersettle.chain.sender import TransactionSender
 
 DIRECTORY: Final = Path("deployments")
+_OPTIONAL: Final = ("oracle", "bundle", "parameters", "backstop", "risk", "ledger", "cash")
 
 
 class DemoToken(NamedTuple):
@@ -40,7 +41,8 @@ class DemoToken(NamedTuple):
 class Deployment:
     """Where the contracts of one chain are. `block` is Settlement's, from which on events are searched.
 
-    A chain may have no Oracle yet; `oracle_block` is that of its deployment, and `bundle` belongs to it.
+    A chain may have no Oracle yet; `oracle_block` is that of its deployment, and `bundle` belongs to it. It may have no
+    margin accounts: those are Parameters, a backstop, Risk, and the Ledger whose settlement currency is `cash`.
     """
 
     chain_id: int
@@ -53,11 +55,17 @@ class Deployment:
     oracle: Address | None = None
     oracle_block: int = 0
     bundle: Address | None = None
+    parameters: Address | None = None
+    backstop: Address | None = None
+    risk: Address | None = None
+    ledger: Address | None = None
+    ledger_block: int = 0
+    cash: Address | None = None
 
     def __post_init__(self) -> None:
-        for name in ("settlement", "check", "permit2", "deployer", "oracle", "bundle"):
+        for name in ("settlement", "check", "permit2", "deployer", *_OPTIONAL):
             value = getattr(self, name)
-            if value is not None or name not in ("oracle", "bundle"):
+            if value is not None or name not in _OPTIONAL:
                 object.__setattr__(self, name, address(value, name))
         tokens = {symbol: address(token, symbol) for symbol, token in self.tokens.items()}
         object.__setattr__(self, "tokens", MappingProxyType(tokens))
@@ -74,7 +82,7 @@ class Deployment:
         Raises:
             NotDeployed: there is no record, or no usable one.
         """
-        path = _path(directory, chain_id)
+        path = record_path(directory, chain_id)
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
             found = cls(**data)
@@ -93,8 +101,8 @@ class Deployment:
 
     def save(self, directory: Path) -> Path:
         """Write the record; the whole file or nothing. Returns where."""
-        path = _path(directory, self.chain_id)
-        _write(path, {**_plain(self), "tokens": dict(self.tokens)})
+        path = record_path(directory, self.chain_id)
+        write_json(path, {**_plain(self), "tokens": dict(self.tokens)})
         return path
 
     def verify(self, chain: Chain) -> None:
@@ -105,14 +113,10 @@ class Deployment:
         """
         if chain.chain_id != self.chain_id:
             raise NotDeployed(f"the record is of chain {self.chain_id}, this is chain {chain.chain_id}")
-        words = {
-            bytes(domain_separator(self.domain)),
-            self.chain_id.to_bytes(32, "big"),
-            _word(self.permit2),
-        }
+        words = [bytes(domain_separator(self.domain)), self.chain_id.to_bytes(32, "big"), address_word(self.permit2)]
         settlement = artifact("Settlement")
-        _verify_code(chain, settlement, self.settlement, words)
-        _verify_code(chain, artifact("SettlementCheck"), self.check, {_word(self.settlement)})
+        verify_code(chain, settlement, self.settlement, words)
+        verify_code(chain, artifact("SettlementCheck"), self.check, [address_word(self.settlement)])
         function = settlement.functions["eip712Domain"]
         try:
             _fields, name, version, chain_id, contract, *_ = function.decode(
@@ -125,6 +129,8 @@ class Deployment:
             raise NotDeployed(f"{self.settlement} signs for another domain: {said}")
         if self.oracle is not None:
             _verify_oracle(chain, self.oracle, self.bundle)
+        if self.ledger is not None:
+            verify_margin(chain, self)
 
 
 def deploy(
@@ -146,7 +152,7 @@ def deploy(
         InsufficientFunds, RpcUnavailable, TransactionStuck: as `TransactionSender.send`.
         NotDeployed: what was deployed is not what was compiled.
     """
-    progress = _Progress(chain, sender, _path(directory, chain.chain_id).with_suffix(".progress.json"), force)
+    progress = Progress(chain, sender, record_path(directory, chain.chain_id).with_suffix(".progress.json"), force)
     kept = None if force else _kept(chain, directory, permit2)
     if kept is None:
         settlement, block = progress.deploy("Settlement", artifact("Settlement"), (permit2,))
@@ -192,8 +198,8 @@ def deploy_oracle(
         with suppress(NotDeployed):
             _verify_oracle(chain, deployment.oracle, deployment.bundle)
             return deployment
-    path = _path(directory, chain.chain_id).with_suffix(".oracle-progress.json")
-    progress = _Progress(chain, sender, path, force)
+    path = record_path(directory, chain.chain_id).with_suffix(".oracle-progress.json")
+    progress = Progress(chain, sender, path, force)
     arguments = (steward, delay, reporters.threshold, list(reporters.members))
     oracle, block = progress.deploy("Oracle", artifact("Oracle"), arguments)
     bundle, _ = progress.deploy("Bundle", artifact("Bundle"), (oracle,))
@@ -202,61 +208,6 @@ def deploy_oracle(
     done.save(directory)
     progress.finish()
     return done
-
-
-class _Progress:
-    """The transactions of a deployment under way, on disk before they are broadcast."""
-
-    def __init__(self, chain: Chain, sender: TransactionSender, path: Path, force: bool) -> None:
-        self._chain = chain
-        self._sender = sender
-        self._path = path
-        self._steps: dict[str, dict[str, Any]] = {}
-        if path.exists() and not force:
-            try:
-                self._steps = dict(json.loads(path.read_text(encoding="utf-8")))
-            except ValueError:
-                raise InvalidField("progress", str(path), "it is no JSON; remove the file") from None
-
-    def deploy(self, name: str, contract: Artifact, arguments: tuple[object, ...]) -> tuple[Address, int]:
-        """The address and block of a contract: from the step before the interruption, else deployed now."""
-        data = contract.deployment(*arguments)
-        receipt = self._finished(name, data)
-        if receipt is None:
-            receipt = self._sender.send(
-                Call(None, data, what=f"deploy {name}"), on_signed=lambda sent: self._note(name, data, sent)
-            )
-        assert receipt.contract is not None
-        return receipt.contract, receipt.block_number
-
-    def finish(self) -> None:
-        """The record is written; the progress is of no more use."""
-        self._path.unlink(missing_ok=True)
-
-    def _note(self, name: str, data: bytes, sent: Sent) -> None:
-        self._steps[name] = {
-            "tx_hash": sent.tx_hash,
-            "nonce": sent.nonce,
-            "sender": sent.sender,
-            "data": _digest(data),
-        }
-        _write(self._path, self._steps)
-
-    def _finished(self, name: str, data: bytes) -> Any:
-        step = self._steps.get(name)
-        if step is None or step["data"] != _digest(data):
-            return None
-        receipt = self._chain.receipt(step["tx_hash"])
-        if receipt is None and step["sender"] == self._sender.address:
-            left = [sent for sent in self._sender.resume() if sent.nonce == step["nonce"]]
-            if left:
-                try:
-                    receipt = self._sender.wait(left[0])
-                except TransactionLost:
-                    return None
-        if receipt is None or receipt.contract is None or not self._chain.code(receipt.contract):
-            return None
-        return receipt
 
 
 def _kept(chain: Chain, directory: Path, permit2: Address) -> Deployment | None:
@@ -278,47 +229,15 @@ def _verify_oracle(chain: Chain, oracle: Address, bundle: Address | None) -> Non
     except (Reverted, InputError) as error:
         raise NotDeployed(f"{oracle} does not answer steward and delay: {error}") from None
     separator = oracle_separator(OracleDomain(chain.chain_id, oracle))
-    _verify_code(chain, artifact("Oracle"), oracle, {bytes(separator), chain.chain_id.to_bytes(32, "big"), *said})
+    verify_code(chain, artifact("Oracle"), oracle, [bytes(separator), chain.chain_id.to_bytes(32, "big"), *said])
     if bundle is not None:
-        _verify_code(chain, artifact("Bundle"), bundle, {_word(oracle), _word(bundle)})
+        verify_code(chain, artifact("Bundle"), bundle, [address_word(oracle), address_word(bundle)])
 
 
-def _verify_code(chain: Chain, contract: Artifact, at: Address, immutables: set[bytes]) -> None:
-    code = chain.code(at)
-    if not code:
-        raise NotDeployed(f"chain {chain.chain_id} has no code at {at}, where {contract.name} should be", address=at)
-    size = len(contract.runtime)
-    tail = code[size:]
-    words = [tail[i : i + 32] for i in range(0, len(tail), 32)]
-    if code[:size] != contract.runtime or len(words) != len(immutables) or set(words) != immutables:
-        raise NotDeployed(
-            f"the code at {at} is not this version's {contract.name}; use the PeerSettle that deployed it, or "
-            "deploy anew",
-            address=at,
-        )
-
-
-def _path(directory: Path, chain_id: int) -> Path:
+def record_path(directory: Path, chain_id: int) -> Path:
+    """Where the record of a chain is."""
     return directory / f"{chain_id}.json"
 
 
 def _plain(deployment: Deployment) -> dict[str, Any]:
     return {name: getattr(deployment, name) for name in Deployment.__dataclass_fields__}
-
-
-def _write(path: Path, data: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    with partial.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(data, indent=2) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-
-
-def _word(value: Address) -> bytes:
-    return bytes(12) + bytes.fromhex(value[2:])
-
-
-def _digest(data: bytes) -> str:
-    return "0x" + keccak(data).hex()

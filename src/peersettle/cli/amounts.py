@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from peersettle.cli.documents import legs_of
+from peersettle.cli.positions import PositionBook
 from peersettle.errors import InputError, InvalidField
 from peersettle.trades import Document, Leg, LegKind
 from peersettle.types import Address, address, from_units, to_units
@@ -25,11 +26,17 @@ class Token:
 
 
 class TokenBook:
-    """Finds tokens by symbol or address. `read` asks the chain for a token's symbol and decimals."""
+    """Finds tokens by symbol or address. `read` asks the chain for a token's symbol and decimals.
 
-    def __init__(self, named: Mapping[str, Address], read: Callable[[Address], Token]) -> None:
+    `positions` names what is on the margin ledger; None where there is none.
+    """
+
+    def __init__(
+        self, named: Mapping[str, Address], read: Callable[[Address], Token], positions: PositionBook | None = None
+    ) -> None:
         self._named = dict(named)
         self._read = read
+        self.positions = positions
         self._known: dict[Address, Token] = {}
 
     def find(self, text: str) -> Token:
@@ -99,4 +106,6 @@ def leg_text(leg: Leg, book: TokenBook) -> str:
         case LegKind.ERC1155:
             return f"{leg.amount} of #{leg.id} of {leg.token}"
         case LegKind.POSITION:
+            if book.positions is not None and book.positions.shows(leg):
+                return book.positions.show(leg.id, leg.lots)
             return f"{leg.lots} lots of series {leg.id} on {leg.token}"

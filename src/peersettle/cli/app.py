@@ -13,7 +13,21 @@ from typing import Annotated
 
 import typer
 
-from peersettle.cli.commands import chain, config, demo, deploy, doctor, keys, oracle, quotes, settlement, trades
+from peersettle.cli.commands import (
+    account,
+    chain,
+    config,
+    demo,
+    deploy,
+    doctor,
+    instruments,
+    keys,
+    margin,
+    oracle,
+    quotes,
+    settlement,
+    trades,
+)
 from peersettle.cli.failures import conceal, failure
 from peersettle.cli.invocation import Invocation
 from peersettle.cli.output import Output
@@ -68,6 +82,9 @@ app.command()(settlement.settle)
 app.command()(settlement.cancel)
 app.command()(trades.trades)
 app.add_typer(oracle.app, name="oracle")
+app.add_typer(margin.app, name="margin")
+app.add_typer(account.app, name="account")
+app.command()(instruments.instruments)
 app.command()(doctor.doctor)
 app.add_typer(config.app, name="config")
 

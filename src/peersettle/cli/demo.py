@@ -8,9 +8,10 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from peersettle.cli import demo_oracle
+from peersettle.cli import demo_margin, demo_oracle
 from peersettle.cli import demo_scenes as scenes
 from peersettle.cli.demo_world import PEERS, World, build_world
+from peersettle.cli.margins import money
 from peersettle.cli.output import Output
 from peersettle.errors import InputError
 from peersettle.types import from_units
@@ -78,7 +79,8 @@ def _play(out: Output, world: World) -> dict[str, Any]:
 
     _heading(out, "5", "A price that one liar cannot move: three reporters, one lying")
     with out.working("deploying an Oracle, reporting six rounds"):
-        oracle, rounds, two = demo_oracle.play(world)
+        stage, rounds, two = demo_oracle.play(world)
+    oracle = stage.oracle.address
     out.line(f"  Oracle at {oracle}; three reports make a round")
     rows = [(r.what, *r.reported, r.confirmed, r.candidate or "-") for r in rounds]
     columns = ("round", "reporter 1", "reporter 2", "the liar", "confirmed", "candidate")
@@ -92,9 +94,14 @@ def _play(out: Output, world: World) -> dict[str, Any]:
         out.line(f"  {refusal.what}", "bold")
         out.line(f"    before sending: {refusal.here}")
         out.line(f"    the contract:   reverts with {refusal.contract!r}")
+
+    _heading(out, "7", "Margin accounts: a call against a premium, a forward, and their expiry")
+    with out.working("deploying the Ledger, trading, and letting a week pass"):
+        margin = demo_margin.play(world, stage)
+    _show_margin(out, margin)
     world.assert_balances()
     after = world.balances()
-    gas += [ring, net, scenes.Gas("oracle, a round of three", min(told.gas for told in rounds))]
+    gas += [ring, net, scenes.Gas("oracle, a round of three", min(told.gas for told in rounds)), *margin.gas]
     figures, source = peer_gas()
     _show_balances(out, world, before, after)
     _show_gas(out, gas, each, figures, source)
@@ -109,6 +116,7 @@ def _play(out: Output, world: World) -> dict[str, Any]:
             "peers_source": source,
         },
         "oracle": {"address": oracle, "rounds": [told.to_json() for told in rounds]},
+        "margin": margin.to_json(),
         "trades_netted": len(day),
         "refused": [{"what": r.what, "here": r.here, "contract": r.contract} for r in refusals],
     }
@@ -121,6 +129,22 @@ def peer_gas() -> tuple[dict[str, int], str]:
         return {name: int(measured[name]) for name in PEER_GAS}, str(BENCH)
     except (OSError, ValueError, KeyError, TypeError):
         return dict(PEER_GAS), "measured with make bench"
+
+
+def _show_margin(out: Output, told: demo_margin.Told) -> None:
+    call, forward = told.instruments
+    out.line(f"  Ledger at {told.ledger}; an account is an owner and a number, and nothing is listed by anybody")
+    out.line(
+        f"  the taker buys {demo_margin.CALLS} {call} for {demo_margin.PREMIUM} USDC from its wallet, and sells "
+        f"{demo_margin.FORWARDS} {forward}"
+    )
+    rows = [(m.who, money(m.cash), money(m.equity), money(m.maintenance), money(m.initial)) for m in told.margins]
+    columns = ("account", "cash", "equity", "maintenance", "initial")
+    out.table("", columns, rows, right=",".join(columns[1:]))
+    out.line(f"  a week later the fixing is {told.fixing}, the average of the last half hour")
+    for who, amount in told.paid_out.items():
+        out.line(f"  {who} takes out {amount}{', the fees of who settles others' if who == 'broker' else ''}")
+    out.done("each was paid to the last unit, and everybody could leave without asking for a price")
 
 
 def _show_balances(

@@ -7,12 +7,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 from peersettle.cli.demo_world import Deviation, World
 from peersettle.errors import InputError, NoQuorum, Reverted
-from peersettle.reports import Feed, Report, ReporterSet, Round, SignedReport, report_digest
+from peersettle.reports import (
+    CoSigned,
+    Feed,
+    Report,
+    ReporterSet,
+    Round,
+    SignedReport,
+    SurfaceReport,
+    digest,
+    report_digest,
+)
 from peersettle.signing import KeySigner
 from peersettle.types import from_units, to_units
 
 if TYPE_CHECKING:
     from peersettle.bindings import Oracle, Reading
+    from peersettle.chain import Receipt
     from peersettle.types import Address
 
 FEED: Final = Feed("ETH/USD", slot=15, max_age=120)
@@ -41,8 +52,8 @@ class Told:
         }
 
 
-def play(world: World) -> tuple[str, list[Told], str]:
-    """Deploy an Oracle and report to it; its address, the rounds, and what it said to a round of two.
+def play(world: World) -> tuple[Stage, list[Told], str]:
+    """Deploy an Oracle and report to it; the stage, the rounds, and what it said to a round of two.
 
     Raises:
         Deviation: a value is not what it must be.
@@ -55,7 +66,7 @@ def play(world: World) -> tuple[str, list[Told], str]:
     sender = world.peers["broker"].sender
     world.deployment = deploy_oracle(world.chain, sender, world.deployment, reporters, directory=world.directory)
     oracle = Oracle(world.chain, world.deployment)
-    stage = _Stage(world, oracle, reporters, keys)
+    stage = Stage(world, oracle, reporters, keys)
     rounds = [
         stage.round("a quiet round, one reporter lying", ("2501.10", "2500.40"), "25000", confirmed="2501.10"),
         stage.round("the liar says nothing is worth anything", ("2502.00", "2501.70"), "0.01", confirmed="2501.70"),
@@ -66,17 +77,33 @@ def play(world: World) -> tuple[str, list[Told], str]:
         stage.round("a crash", ("2100.00", "2101.00"), "2502", confirmed="2502.20", candidate="2101.00"),
         stage.round("which the next round confirms", ("2050.00", "2051.00"), "2502", confirmed="2101.00"),
     ]
-    return oracle.address, rounds, stage.round_of_two()
+    return stage, rounds, stage.round_of_two()
 
 
 @dataclass
-class _Stage:
+class Stage:
+    """An Oracle and the keys of its reporters, which never leave this process."""
+
     world: World
     oracle: Oracle
     reporters: ReporterSet
     keys: dict[Address, KeySigner]
 
+    def confirm(self, price: str) -> Receipt:
+        """One round in which all three say the same."""
+        made = Round.of(self.reporters, self._reports((price, price, price)))
+        receipt = self.world.peers["broker"].sender.send(self.oracle.update(made))
+        self._assert("a quiet round", self.oracle.read(FEED), price, None)
+        return receipt
+
+    def cosign(self, surface: SurfaceReport) -> CoSigned:
+        """A surface that all reporters have fitted alike."""
+        domain = self.oracle.domain
+        hashed = digest(domain, surface)
+        return CoSigned(domain, surface, {who: key.sign_digest(hashed) for who, key in self.keys.items()})
+
     def round(self, what: str, honest: tuple[str, str], lie: str, confirmed: str, candidate: str | None = None) -> Told:
+        """One round, and what the contract must say after it."""
         prices = (*honest, lie)
         made = Round.of(self.reporters, self._reports(prices))
         receipt = self.world.peers["broker"].sender.send(self.oracle.update(made))

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from peersettle.cli.amounts import Token, TokenBook
 from peersettle.cli.failures import keep_secret
 from peersettle.cli.passwords import read_password
+from peersettle.cli.positions import PositionBook
 from peersettle.config import Settings
 from peersettle.errors import ConfigError, InvalidDocument, InvalidField, NotDeployed
 from peersettle.signing import KeySigner, KeyStore, RemoteSigner, Signer
@@ -20,7 +21,7 @@ from peersettle.trades import Document, Domain
 from peersettle.types import Address, address
 
 if TYPE_CHECKING:
-    from peersettle.bindings import Oracle, Settlement
+    from peersettle.bindings import MarginDesk, Oracle, Settlement
     from peersettle.bindings import Token as TokenBinding
     from peersettle.chain import Chain, Deployment, RpcWalletView, SettlementTracker, TransactionSender
     from peersettle.store import Store
@@ -99,6 +100,17 @@ class Desk:
             raise NotDeployed(f"oracle.contract is {named}, where chain {self.chain.chain_id} has no code")
         return Oracle(self.chain, Address(named), self.settings.oracle.contract_block)
 
+    @cached_property
+    def margin(self) -> MarginDesk:
+        """The margin accounts.
+
+        Raises:
+            NotDeployed: there are none on record.
+        """
+        from peersettle.bindings import MarginDesk
+
+        return MarginDesk(self.chain, self.deployment)
+
     def token(self, where: Address) -> TokenBinding:
         """A token's contract."""
         from peersettle.bindings import Token as TokenBinding
@@ -109,7 +121,9 @@ class Desk:
     def tokens(self) -> TokenBook:
         """Tokens by the names of the deployment and, before those, of the settings."""
         named = {**self.deployment.tokens, **self.settings.tokens_on(self.chain.chain_id)}
-        return TokenBook(named, self._read_token)
+        ledger = self.deployment.ledger
+        positions = PositionBook(ledger, lambda: self.margin.markets) if ledger else None
+        return TokenBook(named, self._read_token, positions)
 
     @property
     def tracker(self) -> SettlementTracker:

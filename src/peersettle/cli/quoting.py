@@ -12,17 +12,21 @@ from typing import TYPE_CHECKING, Final
 from peersettle.cli.amounts import TokenBook
 from peersettle.cli.desk import Desk
 from peersettle.cli.documents import keep, legs_of, taker_of
+from peersettle.cli.positions import is_position
 from peersettle.cli.settling import problems_of
 from peersettle.cli.trade_file import read_trade
-from peersettle.errors import InputError, NotSettleable
+from peersettle.errors import InputError, NotDeployed, NotSettleable
 from peersettle.signing import Signer, sign_as
 from peersettle.trades import (
     Document,
+    Leg,
+    LegKind,
     Problem,
     ProblemCode,
     Quote,
     SignedTrade,
     Swap,
+    Trade,
     load,
     random_nonce,
     salted_terms,
@@ -107,6 +111,60 @@ def make_trade(desk: Desk, signer: Signer, file: Path, life: int, terms: Terms |
     return signed
 
 
+def names_positions(*texts: str | None) -> bool:
+    """Whether any of these amounts, separated by commas, is inside a margin ledger: then it takes a trade."""
+    return any(is_position(item) for text in texts for item in _items(text))
+
+
+def make_position_trade(
+    desk: Desk,
+    signer: Signer,
+    give: str | None,
+    want: str | None,
+    taker: Address,
+    life: int,
+    *,
+    sub_accounts: tuple[int, int] = (0, 0),
+    terms: Terms | None = None,
+) -> SignedTrade:
+    """A recorded trade of instruments by name, and what is paid for them; signed by who offers it.
+
+    `give` and `want` are amounts separated by commas: "10 ETH-26JUN26-3000-C" makes the giver so much shorter, "450
+    cash" pays inside the ledger, "450 USDC" from wallet to wallet. `sub_accounts` are the signer's and the taker's.
+
+    Raises:
+        NotDeployed: there are no margin accounts on record. InvalidField: something that cannot be meant.
+    """
+    ours, book = signer.address, desk.tokens
+    if book.positions is None:
+        raise NotDeployed(
+            f"chain {desk.chain.chain_id} has no margin accounts on record; run `peersettle margin deploy`"
+        )
+    legs = []
+    for giver, receiver, subs, text, field in (
+        (ours, taker, sub_accounts, give, "give"),
+        (taker, ours, sub_accounts[::-1], want, "want"),
+    ):
+        for item in _items(text):
+            if is_position(item):
+                legs.append(book.positions.leg(giver, receiver, item, field, sub_accounts=(subs[0], subs[1])))
+            else:
+                token, units = book.amount(item, field)
+                legs.append(Leg(giver, receiver, LegKind.ERC20, token.address, 0, units))
+    trade = Trade(
+        parties=(ours, taker),
+        legs=tuple(legs),
+        nonce_word=secrets.randbits(64),
+        nonce_mask=1,
+        valid_after=0,
+        deadline=desk.chain.now() + life,
+        terms=terms.hash if terms else ZERO_HASH,
+    )
+    signed = sign_as(signer, SignedTrade(desk.domain, trade))
+    keep(desk.store, signed, "party", ours)
+    return signed
+
+
 def set_allowance(desk: Desk, signer: Signer, token: Address, units: int) -> list[Receipt]:
     """Let Settlement move exactly `units` of the signer's token; no transaction where it is so already."""
     settlement = desk.deployment.settlement
@@ -150,6 +208,10 @@ def approvals_needed(
     }
     option = f" --key {key}" if key else ""
     return tuple(f'peersettle approve "{book.at(token).show(amount)}"{option}' for token, amount in needed.items())
+
+
+def _items(text: str | None) -> list[str]:
+    return [item.strip() for item in (text or "").split(",") if item.strip()]
 
 
 def _next_nonce(desk: Desk, maker: Address, nettable: bool) -> int:

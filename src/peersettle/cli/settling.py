@@ -18,12 +18,13 @@ from peersettle.errors import (
     RpcUnavailable,
     SignatureError,
 )
-from peersettle.signing import Signer
+from peersettle.signing import Signer, sign_as
 from peersettle.store import SettlementRecord, SettlementStatus
-from peersettle.trades import Document, Problem, ProblemCode, Quote, check_swap, check_trade
+from peersettle.trades import Document, Problem, ProblemCode, Quote, SignedTrade, check_swap, check_trade
 from peersettle.types import ZERO_ADDRESS, Address, uint
 
 if TYPE_CHECKING:
+    from peersettle.bindings import Plan
     from peersettle.chain import Call, Receipt
 
 ENDED: Final = (SettlementStatus.DROPPED, SettlementStatus.REVERTED)
@@ -77,6 +78,17 @@ def call_for(desk: Desk, document: Document, sender: Address) -> Call:
     return desk.settlement.settle(document)
 
 
+def plan_for(desk: Desk, document: Document, sender: Address) -> Plan:
+    """The transactions that settle a document when `sender` sends it: with what its margin accounts need in front."""
+    from peersettle.bindings import Plan
+    from peersettle.cli.margins import plan_trade
+
+    call = call_for(desk, document, sender)
+    if isinstance(document, SignedTrade) and desk.deployment.ledger is not None:
+        return plan_trade(desk, document, call, sender)
+    return Plan((call,))
+
+
 def problems_of(desk: Desk, document: Document, sender: Address) -> tuple[Problem, ...]:
     """The pre-flight check."""
     if isinstance(document, Quote):
@@ -89,7 +101,7 @@ def check_document(desk: Desk, document: Document, sender: Address) -> Report:
     desk.assert_ours(document)
     problems = problems_of(desk, document, sender)
     try:
-        gas = desk.chain.simulate(call_for(desk, document, sender), sender)
+        gas = desk.chain.simulate(plan_for(desk, document, sender).calls[0], sender)
     except (Reverted, SignatureError) as error:
         text = f"dry run: {error.message}"
         return Report(sender, (*problems, Problem(ProblemCode.DRY_RUN, party=None, text=text)), None)
@@ -131,7 +143,12 @@ def settle_document(desk: Desk, document: Document, signer: Signer, *, wait: str
             problems = problems_of(desk, document, signer.address)
             if problems and not force:
                 raise NotSettleable(problems)
-            waiting = [sender.send(call_for(desk, document, signer.address), wait=False)]
+            if isinstance(document, SignedTrade) and signer.address in document.missing:
+                document = sign_as(signer, document)  # signed by all, anybody may send it, so it may be bundled
+            *first, last = plan_for(desk, document, signer.address).calls
+            for call in first:
+                sender.send(call)
+            waiting = [sender.send(last, wait=False)]
     for sent in waiting:
         if sent_now or record is None or sent.tx_hash == record.tx_hash:
             sender.wait(sent)

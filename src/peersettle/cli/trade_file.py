@@ -12,6 +12,13 @@ give = "100 USDC"                   # ERC-20; "0.5 ETH" is the sender's own nati
 [[legs]]
 from = "0x…"
 to = "0x…"
+give = "10 ETH-26JUN26-3000-C"      # inside the margin ledger, as "450 cash" and "2 ETH collateral"
+from_sub = 0                        # sub-accounts, zero where they are not given
+to_sub = 1
+
+[[legs]]
+from = "0x…"
+to = "0x…"
 kind = "erc721"                     # erc20, erc20_exact, erc721, erc1155, native, position
 token = "0x…"
 id = 7
@@ -26,6 +33,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from peersettle.cli.amounts import TokenBook
+from peersettle.cli.positions import is_position
 from peersettle.config import parse_duration
 from peersettle.errors import InvalidDocument, InvalidField
 from peersettle.trades import Leg, LegKind, Trade
@@ -34,7 +42,7 @@ from peersettle.types import ZERO_ADDRESS, ZERO_HASH, Address, address, hash32, 
 _FIELDS: Final = frozenset(
     {"expires", "deadline", "valid_after", "parties", "submitter", "legs", "terms", "nonce_word"} | {"nonce_mask"}
 )
-_LEG_FIELDS: Final = frozenset({"from", "to", "give", "kind", "token", "id", "amount"})
+_LEG_FIELDS: Final = frozenset({"from", "to", "give", "kind", "token", "id", "amount", "from_sub", "to_sub"})
 
 
 def read_trade(path: Path, book: TokenBook, now: int, life: int, nonce: tuple[int, int]) -> Trade:
@@ -83,11 +91,16 @@ def _leg(entry: dict[str, Any], index: int, book: TokenBook) -> Leg:
 
 def _given(entry: dict[str, Any], giver: Address, receiver: Address, where: str, book: TokenBook) -> Leg:
     text = str(entry["give"])
+    if is_position(text):
+        if book.positions is None:
+            raise InvalidDocument(f"{where}: {text} is inside a margin ledger, and none is on record here")
+        subs = (_whole(entry.get("from_sub", 0)), _whole(entry.get("to_sub", 0)))
+        return book.positions.leg(giver, receiver, text, f"{where} give", sub_accounts=subs)
     kind = _kind(entry.get("kind", "native" if text.upper().endswith(" ETH") else "erc20"), where)
     if kind is LegKind.NATIVE:
         return Leg(giver, receiver, kind, ZERO_ADDRESS, 0, to_units(text.split()[0], 18, f"{where} give"))
     if kind > LegKind.ERC20_EXACT:
-        raise InvalidDocument(f"{where}: `give` is for ERC-20 and native legs; give token, id and amount")
+        raise InvalidDocument(f"{where}: `give` is for ERC-20, native and named legs; give token, id and amount")
     token, amount = book.amount(text, f"{where} give")
     return Leg(giver, receiver, kind, token.address, 0, amount)
 

@@ -109,7 +109,7 @@ SourceSettings = Annotated[
 ]
 
 
-class _FeedRules(Section):
+class FeedRules(Section):
     """The rules that are a feed's id."""
 
     name: str
@@ -132,7 +132,7 @@ class _FeedRules(Section):
         return Feed(self.name, self.slot, self.max_age, self.jump_rate, self.jump_cap)
 
 
-class FeedSettings(_FeedRules):
+class FeedSettings(FeedRules):
     """One feed: the rules that are its id, when a round of it is submitted, and its sources."""
 
     heartbeat: int = Field(default=60, gt=0)
@@ -140,7 +140,7 @@ class FeedSettings(_FeedRules):
     sources: tuple[SourceSettings, ...] = ()
 
 
-class SurfaceSettings(_FeedRules):
+class SurfaceSettings(FeedRules):
     """One volatility surface: the rules that are its feed's id, and the file of `peersettle oracle fit --out`."""
 
     slot: int = 300

@@ -168,15 +168,18 @@ def fix(market: uint256, day: uint256) -> uint256:
 @external
 @nonreentrant
 def expire(accounts_: DynArray[uint256, 16], markets: uint256):
+    caller: uint256 = convert(msg.sender, uint256) << 96
     for account: uint256 in accounts_:
-        left: uint256 = accounts.heads[account] & accounts.MARKETS_MASK & markets
-        for market: uint256 in range(64):
-            if left == 0:
-                break
-            if left & 1 != 0:
-                expiries._settle_book(account, market, convert(msg.sender, uint256) << 96)
-                self._sweep(account, 1 << market)
-            left = left >> 1
+        # What an account receives comes before what it pays: nobody is short of what has only to be collected.
+        for pays: bool in [False, True]:
+            left: uint256 = accounts.heads[account] & accounts.MARKETS_MASK & markets
+            for market: uint256 in range(64):
+                if left == 0:
+                    break
+                if left & 1 != 0:
+                    expiries._settle_book(account, market, caller, pays)
+                left = left >> 1
+        self._sweep(account, accounts.heads[account] & accounts.MARKETS_MASK & markets)
 
 
 # Reading

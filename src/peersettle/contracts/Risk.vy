@@ -122,4 +122,10 @@ def fix(market: uint256, day: uint256) -> uint256:
 @external
 @view
 def fixing(market: uint256, day: uint256) -> uint256:
-    return fixings.prices[(market << 14) | day]
+    return fixings.records[(market << 14) | day] & fixings.PRICE_MASK
+
+
+@external
+@view
+def fixed_at(market: uint256, day: uint256) -> uint256:
+    return fixings.records[(market << 14) | day] >> 88

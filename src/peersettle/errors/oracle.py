@@ -93,10 +93,13 @@ class Unobserved(Reverted):
 
 
 class BadSurface(Reverted):
-    """SVI parameters out of their domain."""
+    """SVI parameters out of their domain, or no usable surface of an expiry."""
 
     reason = "surface"
-    hint = "a surface needs b >= 0, sigma > 0, |rho| < 1 and a positive forward"
+    hint = (
+        "a reported surface needs b >= 0, sigma > 0, |rho| < 1 and a positive forward; "
+        "at a refresh, submit a fresh surface with this expiry"
+    )
 
 
 class NegativeVariance(Reverted):
@@ -121,24 +124,27 @@ class CalendarArbitrage(Reverted):
 
 
 class NotSteward(Reverted):
-    """Somebody else than the steward proposes reporters."""
+    """Somebody else than the steward proposes reporters, a market or risk parameters."""
 
     reason = "steward"
-    hint = "only the steward proposes a set of reporters or takes it back"
+    hint = "only the steward proposes reporters, a market or risk parameters, or takes that back"
 
 
 class DelayNotOver(Reverted):
     """A proposal before its time, or a delay out of its bounds."""
 
     reason = "delay"
-    hint = "a proposed set waits out the delay, which is 2 to 30 days"
+    hint = (
+        "what was proposed waits out the delay: 2 to 30 days for reporters, "
+        "1 hour to 30 days for markets and risk parameters"
+    )
 
 
 class NoSuchProposal(Reverted):
-    """No such set has been proposed."""
+    """Nothing of the kind has been proposed."""
 
     reason = "proposal"
-    hint = "activate exactly the set that was proposed last"
+    hint = "nothing of the kind is proposed; activate exactly what was proposed last"
 
 
 class WrongSender(Reverted):

@@ -83,10 +83,10 @@ class UnknownKind(Reverted):
 
 
 class OneLedgerOnly(Reverted):
-    """Position legs on two ledgers."""
+    """Position legs on two ledgers, or a call that only the Ledger may make."""
 
     reason = "ledger"
-    hint = "all position legs of a trade must be on one ledger"
+    hint = "all position legs of a trade must be on one ledger; Risk and backstop obey their Ledger only"
 
 
 class TransferFailed(Reverted):

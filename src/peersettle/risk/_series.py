@@ -60,13 +60,14 @@ class SeriesTable:
         for place, item in enumerate(wanted):
             day = item >> 22
             price, is_expired = snapshot.reference, expiry(day) <= snapshot.time
+            fixing = snapshot.fixings.get(day)
             if is_expired:
-                price = snapshot.fixings.get(day, 0)
-                flags[place] |= 0 if price else layout.UNPRICED
-                price = price or snapshot.reference
+                flags[place] |= 0 if fixing else layout.UNPRICED
+                price = fixing.price if fixing else price
             payoffs.append(payoff(item, price, snapshot.market.tick))
             if is_expired:
-                flags[place] |= _expired_flags(payoffs[-1], snapshot.time >= expiry(day) + RECEIVABLE)
+                is_late = fixing is not None and snapshot.time >= fixing.fixed_at + RECEIVABLE
+                flags[place] |= _expired_flags(payoffs[-1], is_late)
                 continue
             flags[place] |= layout.NETTED if item & 3 != Kind.FORWARD else 0
             flags[place] |= 0 if snapshot.run_down(day) is None else layout.RUNNING_DOWN

@@ -9,7 +9,7 @@ from typing import Final
 
 from peersettle.errors import InvalidField
 from peersettle.reports import SurfaceSlice
-from peersettle.risk.instruments import DAY, FIRST_EXPIRY, LAST_DAY, Market, expiry
+from peersettle.risk.instruments import DAY, FIRST_EXPIRY, LAST_DAY, Fixing, Market, expiry
 from peersettle.risk.parameters import PACKED_BITS, RiskParameters
 from peersettle.types import uint
 
@@ -58,7 +58,7 @@ class Snapshot:
         reading: the Oracle's price.
         slices: Risk's word of each expiry, by day.
         arrays: Risk's word of each series; zero, or none, is one that was never computed.
-        fixings: prices (wad) at which expiries settle, by day.
+        fixings: by day; absent where there is none yet.
         quoted_at: when the Oracle's surface of an expiry was observed, by day: whether a stale array could be computed
             anew. Zero, or none, is no surface.
 
@@ -74,7 +74,7 @@ class Snapshot:
     reading: Reading
     slices: Mapping[int, int] = field(default_factory=dict)
     arrays: Mapping[int, int] = field(default_factory=dict)
-    fixings: Mapping[int, int] = field(default_factory=dict)
+    fixings: Mapping[int, Fixing] = field(default_factory=dict)
     quoted_at: Mapping[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import IntEnum
 from fractions import Fraction
-from typing import Final
+from typing import Final, NamedTuple
 
 from peersettle.errors import InvalidField
 from peersettle.risk.parameters import MAX_LOT, MAX_TICK, MIN_LOT, MIN_TICK, Number
@@ -51,6 +51,13 @@ class Kind(IntEnum):
     def letter(self) -> str:
         """As names end."""
         return self.name[0]
+
+
+class Fixing(NamedTuple):
+    """The price (wad) at which an expiry settles, and when (Unix seconds) it was fixed."""
+
+    price: int
+    fixed_at: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -315,8 +315,8 @@ def positions(snapshot: Snapshot, book: Book) -> tuple[Position, ...]:
     found = []
     for series, lots in book.positions:
         day, price = series >> 22, snapshot.reference
-        if expiry(day) <= snapshot.time:
-            price = snapshot.fixings.get(day, 0) or price
+        if expiry(day) <= snapshot.time and day in snapshot.fixings:
+            price = snapshot.fixings[day].price
         mark = payoff(series, price, snapshot.market.tick) + (marks[series] * snapshot.reference >> 24)
         volatility, exposed = exposed_by_series[series]
         value = mark * lots * snapshot.market.lot // WAD

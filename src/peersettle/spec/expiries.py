@@ -20,7 +20,7 @@ from peersettle.spec.snapshots import expiry_of
 from peersettle.types import WAD
 
 PATIENCE: Final = 86_400
-"""Seconds after an expiry, when receivers take what is there, and shortfalls are covered."""
+"""Seconds after a fixing, when receivers take what is there, and shortfalls are covered."""
 
 
 class Backstop(Protocol):
@@ -176,9 +176,10 @@ class Expiries:
 
     # Settling
 
-    def settle_book(self, account: int, market: int, caller: int, now: int) -> list[Settled]:
-        """Settle what has expired and is fixed in one book, oldest first. Each position that gets smaller pays the
-        caller the market's charge, or what cash it has left."""
+    def settle_book(self, account: int, market: int, caller: int, pays: bool, now: int) -> list[Settled]:
+        """Settle what has expired and is fixed in one book, oldest first: what it pays, or what it receives and what is
+        worth nothing. Each position that gets smaller pays the caller the market's charge, or what cash it has left; of
+        one that cannot pay all that it owes, nobody takes a fee before those to whom it is owed."""
         done = []
         sheet: tuple[int, int] | None = None
         for series, held in reversed(self.accounts.book(account, market).positions):
@@ -188,16 +189,19 @@ class Expiries:
                 continue
             payment, long_receives = self.per_lot(market, series, price)
             leg = Leg(account, market, series, abs(held), payment, price)
-            closed = leg.lots
-            if payment != 0 and (held > 0) == long_receives:
-                closed = self.collect(leg, now)
-            elif payment != 0:
+            if pays != (payment != 0 and (held > 0) != long_receives):
+                continue
+            closed, solvent = leg.lots, True
+            if pays:
                 sheet = sheet or self.sheet(account, now)
+                solvent = sheet[0] >= sheet[1]
                 closed = self.pay_in(leg, *sheet, now)
+            elif payment != 0:
+                closed = self.collect(leg, now)
             if closed == 0:
                 continue
             self.accounts.add(account, market, series, -closed if held > 0 else closed)
-            if caller != account:
+            if caller != account and solvent:
                 charge = self.risk.markets[market].parameters.position_charge * UNIT
                 tip = min(charge, self.spendable(account))
                 self.accounts.pay(account, -tip)
@@ -221,9 +225,24 @@ class Expiries:
         assets, liabilities = max(cash, 0), max(-cash, 0)
         for market in self.accounts.head(account).markets:
             has, owes = self.risk.sides(market, self.accounts.book(account, market), now)
-            assets += has
+            assets += has - min(has, self.received(account, market, now))
             liabilities += owes
         return assets, liabilities
+
+    def received(self, account: int, market: int, now: int) -> int:
+        """What of a book's receivables has been taken already."""
+        received, key = 0, self.accounts.key(account, market)
+        for series, held in self.accounts.book(account, market).positions:
+            already = self.taken.get((key, series))
+            if already is not None and now >= expiry_of(series >> 22):
+                price = self.risk.fixing(market, series >> 22)
+                payment, _ = self.per_lot(market, series, price)
+                received += abs(held) * min(payment, already.cash + already.units * price // WAD)
+        return received
+
+    def is_late(self, market: int, series: int, now: int) -> bool:
+        """Whether a day has passed since the fixing."""
+        return now >= self.risk.fixed_at(market, series >> 22) + PATIENCE
 
     def pay_in(self, leg: Leg, assets: int, liabilities: int, now: int) -> int:
         """A payer's leg pays for as many lots as it can; who owes more than it has pays the same share of everything.
@@ -244,7 +263,7 @@ class Expiries:
                 borrowed = self.borrow(leg.account, share, leg.lots - paid)
                 cash += borrowed * share
                 paid += borrowed
-        missing = paid * (leg.payment - share) if now < expiry_of(day) + PATIENCE else 0
+        missing = 0 if self.is_late(leg.market, leg.series, now) else paid * (leg.payment - share)
         if missing:
             self.shortfalls[leg.market, day] = self.shortfalls.get((leg.market, day), 0) + missing
         self.pots[leg.market, leg.series] = replace(
@@ -283,7 +302,7 @@ class Expiries:
     def collect(self, leg: Leg, now: int) -> int:
         """A receiver takes its part of what is in the pot. Returns the lots that are done: all or none."""
         place, key = (leg.market, leg.series), self.accounts.key(leg.account, leg.market)
-        late = now >= expiry_of(leg.series >> 22) + PATIENCE
+        late = self.is_late(leg.market, leg.series, now)
         pot = self.pot(leg)
         if late and pot.shortfall != 0 and not pot.covered:
             pot = self.cover(leg, pot)

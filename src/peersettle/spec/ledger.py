@@ -264,9 +264,12 @@ class Ledger:
             Reverted: "amount": a balance would not fit.
         """
         for account in accounts:
-            for market in [market for market in self.accounts.head(account).markets if markets >> market & 1]:
-                self.log += self.expiries.settle_book(account, market, int(caller, 16) << 96, now)
-                self.sweep(account, (market,))
+            chosen = [market for market in self.accounts.head(account).markets if markets >> market & 1]
+            # What an account receives comes before what it pays: nobody is short of what has only to be collected.
+            for pays in (False, True):
+                for market in chosen:
+                    self.log += self.expiries.settle_book(account, market, int(caller, 16) << 96, pays, now)
+            self.sweep(account, chosen)
 
     # Reading
 

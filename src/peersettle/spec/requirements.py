@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final
 
+from peersettle.risk.instruments import Fixing
 from peersettle.spec import snapshots
 from peersettle.spec.oracle import Reading
 from peersettle.spec.risk_arrays import LANE_ZERO, MARK_ZERO, Kind
@@ -48,7 +49,7 @@ ACCOUNT_POSITIONS: Final = 2
 RUN_DOWN: Final = DAY
 """A series counts less and less as a hedge in its last day."""
 RECEIVABLE: Final = DAY
-"""An unpaid receivable counts for a day."""
+"""An unpaid receivable counts for a day from its fixing."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ class Expiry:
 # The assessment
 
 
-def assess(sources: Sources, snapshot: Snapshot, fixed: Mapping[int, int], book: Book, now: int) -> Assessment:
+def assess(sources: Sources, snapshot: Snapshot, fixed: Mapping[int, Fixing], book: Book, now: int) -> Assessment:
     """A book at the snapshot. `fixed` has the market's fixings by day.
 
     Raises:
@@ -157,10 +158,11 @@ def assess(sources: Sources, snapshot: Snapshot, fixed: Mapping[int, int], book:
     for day, positions in groupby(book.positions, lambda position: position[0] >> 22):
         expiry = expiry_of(day)
         if expiry <= now:
-            price = fixed.get(day, 0)
-            status |= 0 if price else UNUSABLE
-            counts_long = now < expiry + RECEIVABLE
-            amounts = [payoff(snapshot, series, price or reference) * lots for series, lots in positions]
+            fixing = fixed.get(day)
+            status |= 0 if fixing else UNUSABLE
+            price = fixing.price if fixing else reference
+            counts_long = fixing is None or now < fixing.fixed_at + RECEIVABLE
+            amounts = [payoff(snapshot, series, price) * lots for series, lots in positions]
             settled += sum(amount for amount in amounts if amount < 0 or counts_long)
             continue
         if expiry <= now + RUN_DOWN:
@@ -318,22 +320,22 @@ def count(snapshot: Snapshot, book: Book, requirement: int) -> tuple[int, int, i
 # Sides
 
 
-def sides(snapshot: Snapshot, fixed: Mapping[int, int], book: Book, now: int) -> tuple[int, int]:
-    """Assets, each rounded down, and liabilities, each rounded up: collateral and every position by itself."""
+def sides(snapshot: Snapshot, fixed: Mapping[int, Fixing], book: Book, now: int) -> tuple[int, int]:
+    """Assets, each rounded down, and liabilities, each rounded up: collateral and every position by itself; what is to
+    be received after an expiry in whole, however late."""
     lot, reference = snapshot.terms.lot, snapshot.reference
     assets, liabilities = min(book.collateral // lot, MOST_UNITS) * reference * lot // WAD, 0
     for series, lots in book.positions:
         day = series >> 22
-        expiry = expiry_of(day)
-        if expiry <= now:
-            each = payoff(snapshot, series, fixed.get(day, 0) or reference)
+        if expiry_of(day) <= now:
+            each = payoff(snapshot, series, fixed[day].price if day in fixed else reference)
         else:
             mark = Array.of(snapshot.arrays.get(series, 0)).mark
             each = payoff(snapshot, series, reference) + ((mark - MARK_ZERO) * reference >> 24)
         amount = each * lots * lot
         if amount <= 0:
             liabilities += -(amount // WAD)
-        elif now < expiry + RECEIVABLE:
+        else:
             assets += amount // WAD
     return assets, liabilities
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
+from peersettle.risk.instruments import Fixing
 from peersettle.spec import oracle, requirements, snapshots
 from peersettle.spec.oracle import OracleState, Reading
 from peersettle.spec.oracle_surfaces import Dated
@@ -99,7 +100,7 @@ class Risk:
 
     markets: dict[int, Snapshot] = field(default_factory=dict)
     """Those that were ever refreshed."""
-    fixings: dict[int, dict[int, int]] = field(default_factory=dict)
+    fixings: dict[int, dict[int, Fixing]] = field(default_factory=dict)
     """Wad, by market and day."""
     log: list[Event] = field(default_factory=list)
 
@@ -199,13 +200,19 @@ class Risk:
         feed = snapshot.terms.spot_feed
         waits = now < expiry + PATIENCE
         price = self.oracle.twap(feed, expiry - WINDOW, expiry) if waits else self.oracle.read(feed).value
-        self.fixings.setdefault(market, {})[day] = price
+        self.fixings.setdefault(market, {})[day] = Fixing(price, now)
         self.log.append(Fixed(market, day, price))
         return price
 
     def fixing(self, market: int, day: int) -> int:
         """Wad; zero when there is none yet."""
-        return self.fixings.get(market, {}).get(day, 0)
+        fixing = self.fixings.get(market, {}).get(day)
+        return fixing.price if fixing else 0
+
+    def fixed_at(self, market: int, day: int) -> int:
+        """When an expiry was fixed; zero when it is not."""
+        fixing = self.fixings.get(market, {}).get(day)
+        return fixing.fixed_at if fixing else 0
 
     def _market(self, market: int) -> Snapshot:
         require(market in self.markets, "market", market=market)

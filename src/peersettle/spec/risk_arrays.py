@@ -126,12 +126,20 @@ def array(kind: Kind, strike: int, forward: int, parameters: int, scan: Scan) ->
 def option_array(is_put: bool, strike: int, forward: int, moneyness: int, deviation: int, scan: Scan) -> int:
     """The array of an option whose ln(strike / forward) and deviation are known.
 
-    A call is walked through upwards, a put downwards, so that each ends at its short's worst node and goes on to the
-    extreme move.
+    Whichever of call and put is out of the money is charged for: of one strike both bend alike, and one can stand for
+    the other. The walk goes upwards from a strike below which that is the call, else downwards, so that it ends at the
+    worst node and goes on to the extreme move.
     """
-    inwards, outwards, step = (scan.rise, scan.fall, -scan.step) if is_put else (scan.fall, scan.rise, scan.step)
+    downwards = strike < forward
+    inwards, outwards, step = (scan.rise, scan.fall, -scan.step) if downwards else (scan.fall, scan.rise, scan.step)
     factor, back = word(outwards * outwards) >> 64, word(inwards * inwards) >> 64
-    order = -1 if is_put else 1
+    order = -1 if downwards else 1
+
+    def otm(value: int, f: int) -> int:
+        """The price of the one out of the money, by put-call parity."""
+        if is_put == downwards:
+            return value
+        return max(value + strike - f if downwards else value + f - strike, 0)
 
     def at(f: int, c: int, half: int) -> int:
         return price(is_put, f, strike, c, half)
@@ -157,11 +165,12 @@ def option_array(is_put: bool, strike: int, forward: int, moneyness: int, deviat
     c, c_step = towards_zero(moneyness + 3 * step, up), towards_zero(step, up)
     start = scaled(scaled(scaled(forward, back), back), back)
     f, c = walk(UP_LANES, start, c, c_step, up >> 1)
-    worst = found[UP_LANES[::order][-1]]
-    extreme = at(scaled(scaled(scaled(f, factor), factor), factor), c - 3 * c_step, up >> 1)
+    worst = otm(found[UP_LANES[::order][-1]], f)
+    far = scaled(scaled(scaled(f, factor), factor), factor)
+    extreme = otm(at(far, c - 3 * c_step, up >> 1), far)
 
     intrinsic = max(strike - ONE if is_put else ONE - strike, 0)
-    short, long = short_code(now, worst, extreme, scan), long_code(deviation, scan)
+    short, long = short_code(otm(now, forward), worst, extreme, scan), long_code(deviation, scan)
     return (
         packed({i: found[i] - now for i in found}, scan.lane_bits)
         | mark(now, intrinsic) << 196

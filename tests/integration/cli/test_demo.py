@@ -37,11 +37,18 @@ def test_the_demo_settles_nets_and_refuses(away_from_home):
     assert [told["confirmed"] for told in rounds] == ["2501.1", "2501.7", "2501.7", "2502.2", "2502.2", "2101"]
     assert [told["candidate"] for told in rounds] == [None, None, "250.1", None, "2101", None]
     assert gas["oracle, a round of three"] == min(told["gas"] for told in rounds)
+    margin = said["margin"]
+    assert [item["peer"] for item in margin["margins"]] == ["maker", "taker"]
+    for item in margin["margins"]:
+        assert 0 < float(item["maintenance"]) < float(item["initial"]) < float(item["equity"])
+    # 10 calls pay 100 each, 5 forwards 100 each the other way, and each position pays 0.5 to who settles it.
+    assert margin["fixing"] == "2200"
+    assert margin["paid_out"] == {"maker": "19499 USDC", "taker": "20499 USDC", "broker": "2 USDC"}
     assert said["seconds"] < 60
 
     record = user.home / "record"
     documents = sorted((record / "documents").iterdir())
-    assert len(documents) == said["record"]["documents"] == 55
+    assert len(documents) == said["record"]["documents"] == 57
     for path in documents:
         load(path.read_text()).verify()
     assert json.loads((record / "summary.json").read_text()) == said

@@ -47,8 +47,12 @@ def approve(
 
 def quote(
     context: typer.Context,
-    give: Annotated[str | None, typer.Option(help='What you give: "100 USDC".', metavar="AMOUNT")] = None,
-    want: Annotated[str | None, typer.Option(help='What you want: "0.05 WETH".', metavar="AMOUNT")] = None,
+    give: Annotated[
+        str | None, typer.Option(help='What you give: "100 USDC", or "10 ETH-26JUN26-3000-C".', metavar="AMOUNT")
+    ] = None,
+    want: Annotated[
+        str | None, typer.Option(help='What you want: "0.05 WETH", or "450 cash" in the ledger.', metavar="AMOUNT")
+    ] = None,
     to: Annotated[str | None, typer.Option(help="The only taker.", metavar="ADDRESS")] = None,
     is_open: Annotated[bool, typer.Option("--open", help="Whoever takes it first.")] = False,
     trade: Annotated[
@@ -56,6 +60,8 @@ def quote(
         typer.Option(help="A file of legs (TOML or JSON) instead of give and want.", metavar="FILE"),
     ] = None,
     expires: Annotated[str | None, typer.Option(help="How long it holds: 90s, 10m, 2h, 1d.")] = None,
+    sub: Annotated[int, typer.Option(help="Your sub-account, for instruments.", min=0)] = 0,
+    to_sub: Annotated[int, typer.Option(help="The taker's sub-account.", min=0)] = 0,
     nettable: Annotated[bool, typer.Option("--nettable", help="May be netted with others.")] = False,
     terms_file: Annotated[
         Path | None,
@@ -65,7 +71,10 @@ def quote(
     password_file: PasswordFileOption = None,
     out: OutOption = None,
 ) -> None:
-    """Sign a quote, or a trade of many legs, and write it to a file for the other side. Nothing moves yet."""
+    """Sign a quote, or a trade of many legs, and write it to a file for the other side. Nothing moves yet.
+
+    Options and forwards are named, as ETH-26JUN26-3000-C; several amounts are separated by commas.
+    """
     from peersettle.cli import quoting
     from peersettle.cli.documents import write_document
     from peersettle.config import parse_duration
@@ -81,6 +90,14 @@ def quote(
             raise InputError(f"--trade has it all in its file; drop {', '.join(given)}")
         signer = run.desk.signer(key, password_file)
         document = quoting.make_trade(run.desk, signer, trade, life, terms)
+    elif quoting.names_positions(give, want):
+        if to is None:
+            raise InputError("a quote of instruments is for one taker; give --to")
+        taker = run.desk.party(to)
+        signer = run.desk.signer(key, password_file)
+        document = quoting.make_position_trade(
+            run.desk, signer, give, want, taker, life, sub_accounts=(sub, to_sub), terms=terms
+        )
     else:
         if give is None or want is None or (to is None) == (not is_open):
             raise InputError("a quote needs --give, --want and either --to or --open; or else --trade FILE")

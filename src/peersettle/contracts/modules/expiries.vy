@@ -16,7 +16,7 @@ from . import calendar
 uses: accounts
 
 WAD: constant(uint256) = 10**18
-PATIENCE: constant(uint256) = 86_400    # after so long receivers take what is there, and shortfalls are covered
+PATIENCE: constant(uint256) = 86_400    # so long after a fixing receivers take what is there, and shortfalls are covered
 STRIKE_MASK: constant(uint256) = 2**20 - 1
 
 
@@ -152,54 +152,107 @@ def _sheet(account: uint256) -> (uint256, uint256):
             has: uint256 = 0
             owes: uint256 = 0
             has, owes = staticcall RISK.sides(market, header, accounts._words(key, header & accounts.COUNT_MASK))
-            assets += has
+            assets += has - min(has, self._received(key, market, header & accounts.COUNT_MASK))
             liabilities += owes
         left = left >> 1
     return assets, liabilities
 
 
 @internal
-def _settle_book(account: uint256, market: uint256, caller: uint256):
+@view
+def _received(key: uint256, market: uint256, count: uint256) -> uint256:
     """
-    @notice Settle what has expired and is fixed in one book, oldest first.
+    @notice What of a book's receivables has been taken already, wad.
     """
-    key: uint256 = accounts._key(accounts.heads[account], market)
-    count: uint256 = accounts.books[key] & accounts.COUNT_MASK
+    received: uint256 = 0
+    for passed: uint256 in range(count, bound=32):
+        position: uint256 = self._position(key, count - 1 - passed)
+        series: uint256 = position >> 28
+        if block.timestamp < calendar._expiry(series >> 22):
+            break
+        already: Taken = self.taken[key][series]
+        if already.cash != 0 or already.units != 0:
+            price: uint256 = staticcall RISK.fixing(market, series >> 22)
+            payment: uint256 = 0
+            long_receives: bool = False
+            tick: uint256 = 0
+            lot: uint256 = 0
+            fee: uint256 = 0
+            tick, lot, fee = self._terms(market)
+            payment, long_receives = self._per_lot(series, price, tick, lot)
+            received += self._lots(position) * min(payment, already.cash + already.units * price // WAD)
+    return received
+
+
+@internal
+@view
+def _terms(market: uint256) -> (uint256, uint256, uint256):
+    """
+    @notice Tick, lot and the charge for a position, wad.
+    """
     state: uint256 = 0
     terms: uint256 = 0
     ones: uint256 = 0
     state, terms, ones = staticcall RISK.snapshot(market)
-    tick: uint256 = pow_mod256(10, terms >> 250)
-    lot: uint256 = pow_mod256(10, ones >> 196)
-    fee: uint256 = ((terms >> 224) & (2**24 - 1)) * 10**14
+    return pow_mod256(10, terms >> 250), pow_mod256(10, ones >> 196), ((terms >> 224) & (2**24 - 1)) * 10**14
+
+
+@internal
+@view
+def _position(key: uint256, index: uint256) -> uint256:
+    return (accounts.books[unsafe_add(key, 1 + (index >> 2))] >> ((index & 3) << 6)) & accounts.M64
+
+
+@internal
+@pure
+def _lots(position: uint256) -> uint256:
+    """
+    @notice Without their sign.
+    """
+    if position & accounts.LOT_SIGN == 0:
+        return position & (accounts.LOT_SIGN - 1)
+    return accounts.LOT_SIGN - (position & (accounts.LOT_SIGN - 1))
+
+
+@internal
+def _settle_book(account: uint256, market: uint256, caller: uint256, pays: bool):
+    """
+    @notice Settle what has expired and is fixed in one book, oldest first: what is received or worth nothing, or what is to be paid.
+    """
+    key: uint256 = accounts._key(accounts.heads[account], market)
+    count: uint256 = accounts.books[key] & accounts.COUNT_MASK
+    tick: uint256 = 0
+    lot: uint256 = 0
+    fee: uint256 = 0
+    tick, lot, fee = self._terms(market)
     assets: uint256 = 0
     liabilities: uint256 = 0
     valued: bool = False
     for passed: uint256 in range(count, bound=32):
-        index: uint256 = count - 1 - passed
-        position: uint256 = (accounts.books[unsafe_add(key, 1 + (index >> 2))] >> ((index & 3) << 6)) & accounts.M64
+        position: uint256 = self._position(key, count - 1 - passed)
         series: uint256 = position >> 28
         if block.timestamp < calendar._expiry(series >> 22):
             break   # what follows expires later still
         price: uint256 = staticcall RISK.fixing(market, series >> 22)
         if price == 0:
             continue
-        lots: uint256 = position & (accounts.LOT_SIGN - 1)
+        lots: uint256 = self._lots(position)
         is_long: bool = position & accounts.LOT_SIGN == 0
-        if not is_long:
-            lots = accounts.LOT_SIGN - lots
         payment: uint256 = 0
         long_receives: bool = False
         payment, long_receives = self._per_lot(series, price, tick, lot)
+        if pays == (payment == 0 or is_long == long_receives):
+            continue
         closed: uint256 = lots
+        solvent: bool = True
         if payment != 0:
-            if is_long == long_receives:
+            if not pays:
                 closed = self._collect(account, key, market, series, lots)
             else:
                 if not valued:
                     assets, liabilities = self._sheet(account)
                     valued = True
-                solvent: bool = assets >= liabilities
+                solvent = assets >= liabilities
                 share: uint256 = payment
                 if not solvent:
                     share = payment * assets // liabilities
@@ -209,7 +262,8 @@ def _settle_book(account: uint256, market: uint256, caller: uint256):
             if is_long:
                 amount = -amount
             grown: int256 = accounts._add(key, series, amount)
-            if caller != account:
+            # Of one that cannot pay all that it owes, nobody takes a fee before those to whom it is owed.
+            if caller != account and solvent:
                 tip: uint256 = min(fee, convert(max(accounts._cash(account), 0), uint256))
                 accounts._pay(account, -convert(tip, int256))
                 self._credit(caller, tip)
@@ -250,7 +304,7 @@ def _pay_in(
             borrowed: uint256 = self._borrow(account, share, lots - paid)
             pot.cash += borrowed * share
             paid += borrowed
-    if share < payment and block.timestamp < calendar._expiry(series >> 22) + PATIENCE:
+    if share < payment and not self._is_late(market, series):
         missing: uint256 = paid * (payment - share)
         pot.shortfall += missing
         self.shortfalls[(market << 14) | (series >> 22)] += missing
@@ -266,7 +320,7 @@ def _collect(account: uint256, key: uint256, market: uint256, series: uint256, l
     """
     place: uint256 = (market << 36) | series
     pot: Pot = self._pot(place)
-    late: bool = block.timestamp >= calendar._expiry(series >> 22) + PATIENCE
+    late: bool = self._is_late(market, series)
     if late and pot.shortfall != 0 and pot.state == 1:
         self._cover(market, series, pot)
         pot = self.pots[place]
@@ -294,6 +348,12 @@ def _collect(account: uint256, key: uint256, market: uint256, series: uint256, l
     if done:
         return lots
     return 0
+
+
+@internal
+@view
+def _is_late(market: uint256, series: uint256) -> bool:
+    return block.timestamp >= staticcall RISK.fixed_at(market, series >> 22) + PATIENCE
 
 
 @internal

@@ -14,14 +14,16 @@ uses: snapshots
 
 PATIENCE: constant(uint256) = 7 * 86_400
 
-prices: HashMap[uint256, uint256]       # market << 14 | day
+PRICE_MASK: constant(uint256) = 2**88 - 1
+
+records: HashMap[uint256, uint256]      # by market << 14 | day: price 88 | when it was fixed
 
 
 @internal
 def _fix(market: uint256, day: uint256) -> uint256:
     assert snapshots.states[market] != 0, "market"
     place: uint256 = (market << 14) | day
-    assert self.prices[place] == 0, "fixed"
+    assert self.records[place] == 0, "fixed"
     expiry: uint256 = calendar._expiry(day)
     assert day < calendar.MAX_DAY and block.timestamp >= expiry, "unexpired"
     feed: bytes32 = snapshots.spot_feeds[market]
@@ -30,6 +32,6 @@ def _fix(market: uint256, day: uint256) -> uint256:
         price = staticcall snapshots.ORACLE.twap(feed, expiry - calendar.WINDOW, expiry)
     else:
         price = (staticcall snapshots.ORACLE.read(feed)).value
-    self.prices[place] = price
+    self.records[place] = price | (block.timestamp << 88)
     log IRisk.Fixed(market=market, day=day, price=price)
     return price

@@ -260,8 +260,8 @@ def _settled(
     market: uint256, words: DynArray[uint256, 8], reference: uint256, tick: uint256, status: uint256
 ) -> (int256, uint256):
     """
-    @notice What has expired is worth its payoff, wad of one unit times lots: what is owed for ever, what is to come for a day. Before its
-            fixing it has no price that can be relied on.
+    @notice What has expired is worth its payoff, wad of one unit times lots: what is owed for ever, what is to come for a day from its
+            fixing. Before that it has no price that can be relied on.
     """
     settled: int256 = 0
     after: uint256 = status
@@ -276,13 +276,17 @@ def _settled(
             expiry: uint256 = calendar._expiry(day)
             if expiry > block.timestamp:
                 continue
-            price: uint256 = fixings.prices[(market << 14) | day]
-            if price == 0:
-                price = reference
+            price: uint256 = reference
+            until: uint256 = max_value(uint256)
+            fixing: uint256 = fixings.records[(market << 14) | day]
+            if fixing == 0:
                 after |= UNUSABLE
+            else:
+                price = fixing & fixings.PRICE_MASK
+                until = unsafe_add(fixing >> 88, RECEIVABLE)
             payoff: int256 = self._payoff((position >> 28) & 3, price, unsafe_mul((position >> 30) & STRIKE_MASK, tick))
             payoff = unsafe_mul(payoff, self._signed(unsafe_sub(position & (LOT_SIGN - 1), position & LOT_SIGN)))
-            if payoff < 0 or block.timestamp < unsafe_add(expiry, RECEIVABLE):
+            if payoff < 0 or block.timestamp < until:
                 settled = unsafe_add(settled, payoff)
     return settled, after
 
@@ -401,7 +405,7 @@ def _candidate_loss(
 @view
 def _sides(market: uint256, header: uint256, words: DynArray[uint256, 8]) -> (uint256, uint256):
     """
-    @notice Assets and liabilities, each position by itself, wad.
+    @notice Assets and liabilities, each position by itself, wad; receivables in whole.
     """
     state: uint256 = snapshots.states[market]
     reference: uint256 = (state >> 20) & snapshots.VALUE_MASK
@@ -419,16 +423,16 @@ def _sides(market: uint256, header: uint256, words: DynArray[uint256, 8]) -> (ui
             day: uint256 = position >> 50
             expiry: uint256 = calendar._expiry(day)
             price: uint256 = reference
-            if expiry <= block.timestamp and fixings.prices[(market << 14) | day] != 0:
-                price = fixings.prices[(market << 14) | day]
+            fixing: uint256 = fixings.records[(market << 14) | day]
+            if expiry <= block.timestamp and fixing != 0:
+                price = fixing & fixings.PRICE_MASK
             payoff: int256 = self._payoff((position >> 28) & 3, price, ((position >> 30) & STRIKE_MASK) * tick)
             if expiry > block.timestamp:
                 mark: uint256 = (snapshots.arrays[(market << 36) | (position >> 28)] >> 196) & (2**28 - 1)
                 payoff += (convert(mark, int256) - convert(MARK_ZERO, int256)) * convert(reference, int256) >> 24
             amount: int256 = payoff * self._signed(unsafe_sub(position & (LOT_SIGN - 1), position & LOT_SIGN))
             if amount > 0:
-                if expiry > block.timestamp or block.timestamp < expiry + RECEIVABLE:
-                    assets += convert(amount, uint256) * lot // WAD
+                assets += convert(amount, uint256) * lot // WAD
             else:
                 liabilities += (convert(-amount, uint256) * lot + WAD - 1) // WAD
     return assets, liabilities

@@ -133,14 +133,17 @@ def _option_array(is_put: bool, strike: uint256, forward: uint256, moneyness: in
     @param moneyness ln(strike / forward), Q64, rounded towards zero.
     @param deviation Q32, from 2**12 to below 2**34.
     """
-    # A call is walked through upwards, a put downwards: each ends at its short's worst node, then goes on to the extreme move.
+    # Whichever of call and put is out of the money is charged for: of one strike both bend alike, and one can stand for the other. The walk
+    # goes upwards from a strike below which that is the call, else downwards: to its worst node, then on to the extreme move.
+    downwards: bool = strike < forward
+    parity: bool = is_put != downwards                              # this is the other one
     stride: uint256 = 14
     outwards: uint256 = scan.rise
     inwards: uint256 = scan.fall
     step: int256 = convert(scan.step, int256)
     first: uint256 = 0                                              # place of the innermost lane, volatility up
     nearest: uint256 = 98                                           # and down
-    if is_put:
+    if downwards:
         stride = max_value(uint256) - 13                            # -14
         first = 84
         nearest = 182
@@ -265,10 +268,16 @@ def _option_array(is_put: bool, strike: uint256, forward: uint256, moneyness: in
         elif i == 14:
             # -> twice the scan outwards
             worst = price
+            if parity:
+                worst = self._out_of_the_money(price, f, strike, downwards)
             place = NOWHERE
             f = unsafe_mul(unsafe_mul(unsafe_mul(f, factor) >> 64, factor) >> 64, factor) >> 64
             c = unsafe_sub(c, unsafe_mul(3, c_step))
 
+    otm: uint256 = now
+    if parity:
+        otm = self._out_of_the_money(now, forward, strike, downwards)
+        price = self._out_of_the_money(price, f, strike, downwards)
     intrinsic: uint256 = 0
     if is_put:
         if strike > ONE:
@@ -278,9 +287,20 @@ def _option_array(is_put: bool, strike: uint256, forward: uint256, moneyness: in
     return (
         word
         | (self._mark(now, intrinsic) << MARK_PLACE)
-        | (self._short_code(now, worst, price, scan) << SHORT_PLACE)
+        | (self._short_code(otm, worst, price, scan) << SHORT_PLACE)
         | (self._long_code(deviation, scan) << LONG_PLACE)
     )
+
+
+@internal
+@pure
+def _out_of_the_money(price: uint256, forward: uint256, strike: uint256, is_call: bool) -> uint256:
+    """
+    @notice From the price of a call that of the put, or the other way round, never below zero (put-call parity).
+    """
+    if is_call:
+        return unsafe_sub(max(unsafe_add(price, strike), forward), forward)
+    return unsafe_sub(max(unsafe_add(price, forward), strike), strike)
 
 
 @internal

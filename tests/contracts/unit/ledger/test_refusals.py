@@ -66,7 +66,7 @@ def test_a_market_that_is_not_listed(desk, traders):
 
 
 def test_a_market_that_no_account_can_name(desk, traders, call):
-    for item in (64 << 36, 64 << 36 | call, 2**63, 2**64 - 1):
+    for item in (65 << 36, 64 << 36 | call, 2**63, 2**64 - 1):
         assert refused(desk, traders, desk.position(maker, taker, item, 1)) in ("market", "series")
 
 
