@@ -34,12 +34,28 @@ HERE = Path(__file__).resolve().parent
 SOURCES = HERE.parent / "src"
 CONTRACTS = Path("peersettle", "contracts")
 # In which each file of mutants plants its bugs.
-SUBJECTS = {"settlement": ("Settlement",), "oracle": ("OracleReporters", "Feeds")}
+SUBJECTS = {
+    "margin": ("Margin", "MarginBooks", "MarginCash", "MarginSessions"),
+    "oracle": ("OracleReporters", "Feeds"),
+    "settlement": ("Settlement",),
+}
 
 TIMEOUT = 300  # seconds for one proof
 DEEP_TIMEOUT = 1800
 SOLVER_TIMEOUT = "120s"
 LOOP_BOUND = 300  # more than any loop of the contracts: settle_net's 128 entries are the most
+
+# The prover takes a product of unknowns for any function of them until it meets a counterexample. Vyper chooses by
+# products with 0 or 1 (min, max), so what those are is said to the solver at once.
+SOLVER = r"""#!/bin/sh
+word="(_ BitVec 256)"
+head="define-fun f_evm_bvmul_256 ((x $word) (y $word)) $word"
+choice="(ite (= x (_ bv0 256)) x (ite (= x (_ bv1 256)) y (ite (= y (_ bv0 256)) y (ite (= y (_ bv1 256)) x"
+any="declare-fun f_evm_bvmul_256_other ($word $word) $word"
+sed -E -e "s/^\(declare-fun f_evm_bvmul_256 .*/($any) ($head $choice (f_evm_bvmul_256_other x y))))))/" \
+    -e "s/^\(define-fun f_evm_bvmul_256 .*/($head $choice (bvmul x y))))))/" "$1" > "$1.chosen"
+exec yices-smt2 --smt2-model-format --bvconst-in-decimal "$1.chosen"
+"""
 
 PROVED, REFUTED = 0, 1
 OUTCOMES = {PROVED: "holds", REFUTED: "refuted", 2: "unknown", 3: "stuck", 4: "always reverts", 5: "error"}
@@ -143,14 +159,17 @@ def read_mutants() -> list[Mutant]:
     ]
 
 
-def plant(mutant: Mutant, clean: Path, root: Path) -> None:
+def plant(mutant: Mutant, proofs: dict[str, str], clean: Path, root: Path) -> None:
     """Make in `root` what the proofs of the clean sources in `clean` become with the bug in them."""
+    holders = {proofs[name] for name in mutant.proofs}
+    calling = holders - set(mutant.subjects)  # these call the other subjects; a subject with proofs is its own
     sources = root / "src"
     shutil.copytree(SOURCES / CONTRACTS, sources / CONTRACTS, ignore=shutil.ignore_patterns("artifacts"))
     (sources / CONTRACTS / mutant.file).write_text(mutant.planted())
     shutil.copytree(clean / "out", root / "out")
     for name in mutant.subjects:
-        compile_contract(subject(name, sources), (sources, HERE), root)
+        if name in holders or (calling and name not in proofs.values()):
+            compile_contract(subject(name, sources), (sources, HERE), root)
 
 
 def prove(task: Task, shim: Path) -> Result:
@@ -158,7 +177,7 @@ def prove(task: Task, shim: Path) -> Result:
     deep = is_deep(task.function)
     report = task.root / f"{task.function}.json"
     command = [str(Path(sys.executable).with_name("halmos")), "--storage-layout", "generic", "--no-status"]
-    command += ["--loop", str(LOOP_BOUND), "--solver-threads", "1"]
+    command += ["--loop", str(LOOP_BOUND), "--solver-threads", "1", "--solver-command", str(shim / "solve")]
     command += ["--solver-timeout-branching", "100ms", "--solver-timeout-assertion", SOLVER_TIMEOUT]
     command += ["--contract", task.contract, "--match-test", rf"^{task.function}\(", "--json-output", str(report)]
     if task.expected == REFUTED:
@@ -225,7 +244,7 @@ def tasks(
             raise ValueError(f"mutant {mutant.name}: there is no proof {', '.join(sorted(unknown))}")
     print(f"planting {len(chosen)} bugs", flush=True)
     roots = [clean.parent / mutant.name for mutant in chosen]
-    jobs = [pool.submit(plant, mutant, clean, root) for mutant, root in zip(chosen, roots, strict=True)]
+    jobs = [pool.submit(plant, mutant, proofs, clean, root) for mutant, root in zip(chosen, roots, strict=True)]
     for mutant, root, job in zip(chosen, roots, jobs, strict=True):
         job.result()
         for function in mutant.proofs:
@@ -267,6 +286,8 @@ def main() -> int:
         shim.mkdir()
         (shim / "forge").write_text("#!/bin/sh\n")  # the prover asks forge to build; it is built already
         (shim / "forge").chmod(0o755)
+        (shim / "solve").write_text(SOLVER)
+        (shim / "solve").chmod(0o755)
         clean = Path(folder, "clean")
         print("compiling", flush=True)
         try:

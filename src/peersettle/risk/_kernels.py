@@ -140,8 +140,9 @@ def sums(
             short_legs += max(-lot, zero) if flag & EXPIRED == 0 else zero
             gross += abs(lot) if flag & EXPIRED == 0 else zero
             net += lot if flag & NETTED != 0 else zero
-            long_code = long_codes[place] if short_codes[place] > short_code else long_code
-            short_code = max(short_code, short_codes[place])
+            # as the contract compares the two fields, the long code above the short
+            if long_codes[place] > long_code or (long_codes[place] == long_code and short_codes[place] > short_code):
+                long_code, short_code = long_codes[place], short_codes[place]
         result[book, MARKS] = total[MARK] - short_legs
         result[book, LIMBS] = limb_0
         result[book, LIMBS + 1] = limb_1

@@ -104,22 +104,27 @@ def arrays(strikes: Floats, is_call: Bools, curve: Curve) -> Arrays:
     deviation = curve.deviation(k)
     scan = 3 * curve.step / _Q64
     shock = curve.shock / 65_536
-    # now, the 14 scenarios, and twice the scan to the short's worse side
+    # now, the 14 scenarios, and twice the scan to the worse side of the short that is out of the money
+    is_call_otm = k >= curve.forward
     moves = np.empty((len(k), 16))
     moves[:, 0] = 0
     moves[:, 1:15] = np.array(MOVES) * scan
-    moves[:, 15] = np.where(is_call, 2 * scan, -2 * scan)
+    moves[:, 15] = np.where(is_call_otm, 2 * scan, -2 * scan)
     factors = np.array([1.0] + 7 * [1 + shock] + 7 * [1 - shock] + [1 + shock])
     forwards = curve.forward * np.exp(moves)
     found = black76.price(forwards, k[:, None], 1.0, deviation[:, None] * factors, is_call[:, None])
-    now, scenarios, extreme = found[:, 0], found[:, 1:15], found[:, 15]
-    worst = np.where(is_call, scenarios[:, 6], scenarios[:, 0])
+    now, scenarios = found[:, 0], found[:, 1:15]
+    # of these, by put-call parity, the prices of the one out of the money
+    nodes = np.stack([np.zeros(len(k), int), np.where(is_call_otm, 7, 1), np.full(len(k), 15)], axis=1)
+    less_strike = np.take_along_axis(forwards, nodes, axis=1) - k[:, None]
+    parity = is_call_otm.astype(int) - is_call.astype(int)
+    codes_of = (np.take_along_axis(found, nodes, axis=1) + parity[:, None] * less_strike).clip(0)
     intrinsic = np.where(is_call, 1 - k, k - 1).clip(0)
     return Arrays(
         lanes=_lanes(scenarios - now[:, None], curve.lane_bits),
         marks=np.floor((now - intrinsic) * _MARK_UNITS).astype(np.int64),
         long_codes=_long_codes(deviation, curve),
-        short_codes=_short_codes(now, worst, extreme, curve),
+        short_codes=_short_codes(codes_of[:, 0], codes_of[:, 1], codes_of[:, 2], curve),
     )
 
 

@@ -116,6 +116,14 @@ def expired_for_a_day():
     return after_expiry(30 * HOUR)
 
 
+def fixed_a_day_ago():
+    """The older of two expiries no longer counts as a receivable, the younger does."""
+    scene = after_expiry(30 * HOUR)
+    fixings = scene.risk.fixings[3]
+    fixings[scene.today] = fixings[scene.today]._replace(fixed_at=scene.now - DAY)
+    return scene
+
+
 def expired_for_a_day_without_fixing():
     return after_expiry(30 * HOUR, is_fixed=False)
 
@@ -150,6 +158,7 @@ STATES = [
     expired,
     expired_without_fixing,
     expired_for_a_day,
+    fixed_a_day_ago,
     expired_for_a_day_without_fixing,
     wide_scan,
     another_grid,
@@ -219,8 +228,12 @@ def test_each_state_tells_something_apart():
         series = scene.series(scene.today + day, strike, kind)
         return assess_all(scene.snapshot, [Book.of({series: lots}, 10**19)])[1][0]
 
-    assert one(expired, 100, 2_400, day=0).worth > one(expired_for_a_day, 100, 2_400, day=0).worth
-    assert one(expired_for_a_day, -100, 2_400, day=0).worth < one(expired_for_a_day, 100, 2_400, day=0).worth
+    collateral = one(fixed_a_day_ago, 0).worth
+    assert one(expired, 100, 2_400, day=0).worth > one(expired, 0).worth
+    for state in (expired_for_a_day, expired_for_a_day_without_fixing):
+        assert one(state, 100, 2_400, day=0).worth > one(state, 0).worth, "no day has gone by since it was fixed"
+    assert one(fixed_a_day_ago, 100, 2_400, day=0).worth == collateral
+    assert one(fixed_a_day_ago, -100, 2_400, day=0).worth < collateral
     assert one(candidate_above, -100).candidate_loss > 0 == one(fresh, -100).candidate_loss
     scene = scene_in(running_down)
     hedged = {scene.series(scene.today + 1, 3_000): -100, scene.series(scene.today, 3_000): 100}

@@ -180,7 +180,7 @@ def test_a_trade_without_cover_or_price_does_not_pass():
     account, move = account_of(scene, {}, cash=10**5), MARKET << 36 | scene.series(scene.today + 29, 3_300)
     assert preview(account, {MARKET: scene.snapshot}, {move: -1_000}).meets_initial_margin
     assert not preview(account, {MARKET: scene.snapshot}, {move: -20_000}).meets_initial_margin
-    assert not preview(account, {MARKET: scene.snapshot}, {move: 1, 0: -(10**11) - 1}).meets_initial_margin
+    assert not preview(account, {MARKET: scene.snapshot}, {move: 1, CASH_ID: -(10**11) - 1}).meets_initial_margin
     scene.now += 3_600
     assert not preview(account, {MARKET: scene.snapshot}, {move: -1}).meets_initial_margin
 

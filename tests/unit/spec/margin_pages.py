@@ -23,6 +23,7 @@ MARGIN = DOCS / "explanation" / "margin.md"
 BETWEEN = DOCS / "explanation" / "why-books-are-charged.md"
 LISTING = DOCS / "how-to" / "list-a-market.md"
 TYPES = DOCS / "reference" / "types.md"
+README = DOCS.parent / "README.md"
 
 ETH = Market(0, "ETH", WAD // 100, WAD)
 SPOT_FEED = Hash32(b"\1" * 32)

@@ -236,13 +236,13 @@ def test_a_receivable_counts_for_a_day_and_a_debt_until_it_is_paid(script, risk)
         assert risk.assess(MARKET, held, at + 1).status == UNUSABLE, "no fixing yet"
     assert risk.fix(MARKET, NEXT, at + 1) == script.average
     assert refusal(risk.fix, MARKET, NEXT, at + 1) == "fixed"
-    for later, worth in ((1, 100), (DAY - 1, 100), (DAY, 0)):
+    for later, worth in ((1, 100), (DAY, 100), (DAY + 1, 0)):  # fixed a second after the expiry
         script.reading = Reading(PRICE, at + later)
         risk.refresh(MARKET, [], at + later)
         long, short = book((CALL_NEXT, 100)), book((CALL_NEXT, -100))
         assert in_dollars(risk.assess(MARKET, long, at + later).worth) == worth
         assert in_dollars(risk.assess(MARKET, short, at + later).worth) == -100
-        assert risk.sides(MARKET, long, at + later) == (worth * WAD, 0)
+        assert risk.sides(MARKET, long, at + later) == (100 * WAD, 0), "to be received, however late"
         assert risk.sides(MARKET, short, at + later) == (0, 100 * WAD)
 
 

@@ -1,6 +1,7 @@
 """`risk_arrays`: every lane, mark and code against Black-76 in forty digits."""
 
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise, product
 from math import ceil, floor
@@ -122,9 +123,11 @@ class Exact:
 
     @property
     def short(self):
-        """In sixtieths of the scan, before rounding."""
-        node = Fraction(1 if self.kind == CALL else -1)
-        loss, extreme = (self.price(move, 1 + self.shock) - self.price() for move in (node, 2 * node))
+        """In sixtieths of the scan, before rounding; of whichever of call and put is out of the money."""
+        otm = copy(self)
+        otm.kind = CALL if self.strike >= self.forward else PUT
+        node = Fraction(1 if otm.kind == CALL else -1)
+        loss, extreme = (otm.price(move, 1 + self.shock) - otm.price() for move in (node, 2 * node))
         return 60 * max(self.step * 3 / 15, extreme / 3 - max(loss, 0)) / self.full
 
     @property
@@ -182,6 +185,17 @@ def test_codes_never_understate_a_charge_nor_overstate_it_by_more_than_a_unit(ha
         for code, charge in ((found.short, right.short), (found.long, right.long)):
             assert min(charge, 63) <= code <= min(ceil(charge) + 1, 63), series
     assert len(seen) > 20, "the grid has charges of many sizes"
+
+
+def test_call_and_put_of_one_strike_are_charged_alike(harness):
+    """Both are the same but for a forward, so selling the one in the money is no cheaper."""
+    seen = set()
+    for series in GRID:
+        call, put = (replace(series, kind=kind).array(harness) for kind in (CALL, PUT))
+        assert abs(call.short - put.short) <= 1, series
+        assert call.long == put.long, series
+        seen.add((series.strike >= series.forward, min(call.short, put.short) > 4))
+    assert len(seen) == 4, "on both sides of the forward some are charged for the extreme move"
 
 
 def test_a_short_far_from_the_money_is_charged_for_the_extreme_move(harness):
