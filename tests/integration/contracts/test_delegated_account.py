@@ -4,6 +4,7 @@ It delegates to a contract without `isValidSignature`, so whoever asks every acc
 answer from it.
 """
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,7 +98,13 @@ def delegate(chain: Chain, authority: KeySigner, payer: KeySigner, code: Address
         "authorizationList": [signed],
     }
     raw = Account.from_key(payer.export_secret()).sign_transaction(transaction).raw_transaction
-    receipt = chain.receipt(chain.send_raw(bytes(raw)))
+    sent = chain.send_raw(bytes(raw))
+    receipt = None
+    for _ in range(200):  # the block is mined a moment after the node has answered
+        receipt = chain.receipt(sent)
+        if receipt is not None:
+            break
+        time.sleep(0.05)
     assert receipt is not None
     assert receipt.succeeded
 
