@@ -191,15 +191,16 @@ class MarginDesk:
         anybodys: bool,
         trading: Iterable[int] = (),
         updates: Sequence[Call] = (),
+        fixings: Sequence[Call] = (),
     ) -> Plan:
-        """The call behind the oracle updates and the refreshes that it needs, in one transaction where that can be.
+        """The call behind the updates, refreshes and fixings that it needs, in one transaction where that can be.
 
-        It can be for a call that is anybody's, as `settle` with all signatures, `expire` and `fix`; and, when only
-        oracle updates are needed, for a sender whose account has the Bundle as its code (EIP-7702). A call that is
-        bound to its sender otherwise follows after a first transaction with what it needs.
+        It can be for a call that is anybody's, as `settle` with all signatures; and, when only oracle updates are
+        needed, for a sender whose account has the Bundle as its code (EIP-7702). A call that is bound to its sender
+        otherwise, or pays who sends it, as `expire` does, follows after a first transaction with what it needs.
         """
         due = self.due(accounts, trading, updates)
-        refreshes = self.refreshes(due)
+        refreshes = (*self.refreshes(due), *fixings)
         ahead = (*updates, *refreshes)
         counts = len(updates), sum(len(series) for series in due.values())
         if not ahead:

@@ -220,9 +220,10 @@ class _Scene:
         for time in range(expiry(day) - 1_350, expiry(day) + 1, 150):
             advance_time(chain, time - FEED.slot - chain.block().timestamp)
             self.stage.confirm(FIXING)
-        broker.sender.send(self.desk.ledger.fix(0, day))
         accounts = [Account(self.world.peers[name].address) for name in DEPOSITS]
-        return broker.sender.send(self.desk.ledger.expire([*accounts, *accounts]))
+        call, fix = self.desk.ledger.expire([*accounts, *accounts]), self.desk.ledger.fix(0, day)
+        plan = self.desk.plan(call, broker.address, accounts, anybodys=False, fixings=[fix])
+        return [broker.sender.send(item) for item in plan.calls][-1]
 
     def assert_settled(self, fixing: int, lots: tuple[int, int]) -> None:
         """The call's payoff less the forward's, to the last unit, and the fee of each position to the broker."""

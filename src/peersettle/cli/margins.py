@@ -142,11 +142,9 @@ def withdraw(
 def settle_expired(desk: Desk, signer: Signer, accounts: Sequence[Account]) -> Settled:
     """Fix what has expired in these accounts, and settle it.
 
-    `expire` pays whoever sends it, so it goes out by itself, after the fixings. Who receives is settled after who
-    pays, so several accounts are gone through twice.
+    `expire` pays whoever sends it, so it goes out by itself, after the fixings and what judging a payer needs. Who
+    receives is settled after who pays, so several accounts are gone through twice.
     """
-    from peersettle.bindings import Plan, together
-
     expired = _expired(desk, accounts)
     fixings, waiting, ready = [], [], []
     for (number, day), names in expired.items():
@@ -161,9 +159,13 @@ def settle_expired(desk: Desk, signer: Signer, accounts: Sequence[Account]) -> S
         ready += names
     if not ready:
         return Settled(None, (), tuple(waiting))
-    first = (together(fixings[:-1], fixings[-1]),) if fixings else ()
     twice = [*accounts, *accounts] if 1 < len(accounts) <= _MOST_EXPIRING // 2 else accounts
-    carried = send(desk, signer, Plan((*first, desk.margin.ledger.expire(twice))))
+    updates = price_updates(
+        desk, {number for account in accounts for number in desk.margin.ledger.head(account).markets}
+    )
+    call = desk.margin.ledger.expire(twice)
+    plan = desk.margin.plan(call, signer.address, accounts, anybodys=False, updates=updates, fixings=fixings)
+    carried = send(desk, signer, plan)
     left = {name for names in _expired(desk, accounts).values() for name in names}
     waiting += [f"{name} is not settled yet: it waits for who pays, or for cash" for name in ready if name in left]
     return Settled(carried, tuple(name for name in ready if name not in left), tuple(waiting))

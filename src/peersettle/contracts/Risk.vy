@@ -14,14 +14,18 @@ from .interfaces import IOracle
 from .interfaces import IParameters
 from .interfaces import IRisk
 from .modules import fixings
+from .modules import open_risk
 from .modules import requirements
+from .modules import sheets
 from .modules import snapshots
 
 implements: IRisk
 
 initializes: snapshots
 initializes: fixings[snapshots := snapshots]
+initializes: open_risk[snapshots := snapshots]
 initializes: requirements[fixings := fixings, snapshots := snapshots]
+initializes: sheets[fixings := fixings, requirements := requirements, snapshots := snapshots]
 
 exports: snapshots.refresh
 
@@ -89,11 +93,11 @@ def assess(market: uint256, header: uint256, words: DynArray[uint256, 8]) -> IRi
 def commit(market: uint256, header: uint256, words: DynArray[uint256, 8]) -> (IRisk.Assessment, uint256):
     assert msg.sender == LEDGER, "ledger"
     assessment: IRisk.Assessment = requirements._assess(market, header, words)
-    counted: uint256 = requirements._count(market, header, assessment.requirement)
-    addition: uint256 = (counted >> 8) & requirements.STORED_MASK
-    before: uint256 = (header >> 8) & requirements.STORED_MASK
+    counted: uint256 = open_risk._count(market, header, assessment.requirement)
+    addition: uint256 = (counted >> 8) & open_risk.STORED_MASK
+    before: uint256 = (header >> 8) & open_risk.STORED_MASK
     if addition > before:
-        assessment.initial += (addition - before) * requirements.UNIT
+        assessment.initial += (addition - before) * open_risk.UNIT
     return assessment, counted
 
 
@@ -101,13 +105,13 @@ def commit(market: uint256, header: uint256, words: DynArray[uint256, 8]) -> (IR
 def forget(market: uint256, header: uint256) -> uint256:
     assert msg.sender == LEDGER, "ledger"
     assert header & 255 == 0, "positions"
-    return requirements._count(market, header, 0)
+    return open_risk._count(market, header, 0)
 
 
 @external
 @view
 def sides(market: uint256, header: uint256, words: DynArray[uint256, 8]) -> (uint256, uint256):
-    return requirements._sides(market, header, words)
+    return sheets._sides(market, header, words)
 
 
 # Fixings

@@ -320,11 +320,18 @@ def count(snapshot: Snapshot, book: Book, requirement: int) -> tuple[int, int, i
 # Sides
 
 
-def sides(snapshot: Snapshot, fixed: Mapping[int, Fixing], book: Book, now: int) -> tuple[int, int]:
+def sides(sources: Sources, snapshot: Snapshot, fixed: Mapping[int, Fixing], book: Book, now: int) -> tuple[int, int]:
     """Assets, each rounded down, and liabilities, each rounded up: collateral and every position by itself; what is to
-    be received after an expiry in whole, however late."""
+    be received after an expiry in whole, however late.
+
+    Raises:
+        Reverted: "epoch", "array", where anything is not valued at a fixing: at marks of another time the solvent could
+            pass for insolvent.
+    """
     lot, reference = snapshot.terms.lot, snapshot.reference
     assets, liabilities = min(book.collateral // lot, MOST_UNITS) * reference * lot // WAD, 0
+    if assets or any(expiry_of(series >> 22) > now or series >> 22 not in fixed for series, _ in book.positions):
+        assess(sources, snapshot, fixed, book, now)
     for series, lots in book.positions:
         day = series >> 22
         if expiry_of(day) <= now:

@@ -183,7 +183,7 @@ class Risk:
         nobody has positions in."""
         if market not in self.markets:
             return 0, 0
-        return requirements.sides(self.markets[market], self.fixings.get(market, {}), book, now)
+        return requirements.sides(self.sources, self.markets[market], self.fixings.get(market, {}), book, now)
 
     # Fixings
 

@@ -12,6 +12,7 @@ from ..interfaces import IOracle
 from ..interfaces import IRisk
 from . import calendar
 from . import fixings
+from . import open_risk
 from . import snapshots
 
 uses: fixings
@@ -35,8 +36,6 @@ MOST_UNITS: constant(uint256) = 2**40    # with all that 32 positions can hold, 
 PUT: constant(uint256) = 2**28          # the kind in a position
 FORWARD: constant(uint256) = 2**29
 WAD: constant(uint256) = 10**18
-UNIT: constant(uint256) = 10**14                # of requirement and addition in a header
-STORED_MASK: constant(uint256) = 2**56 - 1
 # A long code counts 63ths of a 24th of the scan, a short code 60ths of the scan: both in 7,560ths.
 LONG_CODE: constant(uint256) = 5
 SHORT_CODE: constant(uint256) = 126
@@ -204,10 +203,11 @@ def _assess(market: uint256, header: uint256, words: DynArray[uint256, 8]) -> IR
         self._required(market, sums, units, lot, state, ones, reference), unsafe_div(unsafe_mul(far, weight), RUN_DOWN)
     )
     if header & 255 != 0:
-        fixed_charge: uint256 = unsafe_mul((state >> snapshots.POSITION_CHARGE) & snapshots.M20, UNIT)
+        fixed_charge: uint256 = unsafe_mul((state >> snapshots.POSITION_CHARGE) & snapshots.M20, open_risk.UNIT)
         requirement = unsafe_add(requirement, unsafe_mul(unsafe_add(header & 255, ACCOUNT_POSITIONS), fixed_charge))
     initial: uint256 = unsafe_add(
-        unsafe_div(unsafe_mul(requirement, (state >> snapshots.INITIAL_FACTOR) & snapshots.M12), 1_000), unsafe_mul((header >> 8) & STORED_MASK, UNIT)
+        unsafe_div(unsafe_mul(requirement, (state >> snapshots.INITIAL_FACTOR) & snapshots.M12), 1_000),
+        unsafe_mul((header >> 8) & open_risk.STORED_MASK, open_risk.UNIT)
     )
     marks: uint256 = unsafe_add(unsafe_sub(sums.c >> 168, HALF), unsafe_sub(sums.d >> 168, HALF) << 14)
     marks = unsafe_sub(unsafe_sub(marks, unsafe_mul(sums.lots, MARK_ZERO)), unsafe_add(sums.charged >> 128, sums.hidden))
@@ -289,30 +289,6 @@ def _settled(
             if payoff < 0 or block.timestamp < until:
                 settled = unsafe_add(settled, payoff)
     return settled, after
-
-
-@internal
-def _count(market: uint256, header: uint256, requirement: uint256) -> uint256:
-    """
-    @notice Count a book's requirement into the market's open risk. Who raises it pays an addition by how much there is already; who lowers it
-            gets its addition back in proportion. Returns the header with both.
-    """
-    before: uint256 = (header >> 64) & STORED_MASK
-    addition: uint256 = (header >> 8) & STORED_MASK
-    after: uint256 = 0
-    if header & 255 != 0:
-        after = min(unsafe_div(requirement + UNIT - 1, UNIT), STORED_MASK)
-    limits: uint256 = snapshots.limits[market]
-    counted: uint256 = (limits >> 32) & STORED_MASK
-    open_risk: uint256 = min(unsafe_sub(counted + after, min(before, counted)), STORED_MASK)
-    if after > before:
-        full: uint256 = unsafe_mul((limits >> snapshots.RISK_SCALE) & (2**40 - 1), WAD // UNIT)
-        share: uint256 = unsafe_mul((limits >> snapshots.RISK_RATE) & snapshots.M16, min(open_risk, full))
-        addition = min(unsafe_add(addition, unsafe_div(unsafe_mul(unsafe_sub(after, before), share), full << 16)), STORED_MASK)
-    elif before != 0:
-        addition = unsafe_div(unsafe_mul(addition, after), before)
-    snapshots.limits[market] = (limits & ~(STORED_MASK << 32)) | (open_risk << 32)
-    return (header >> 160 << 160) | (after << 64) | (addition << 8) | (header & 255)
 
 
 @internal
@@ -399,43 +375,6 @@ def _candidate_loss(
             worst = min(worst, (fields[lane & 3] >> (56 * (lane >> 2))) & M56)
     loss: uint256 = unsafe_mul(unsafe_sub(zero, worst), reference) >> bits
     return unsafe_div(unsafe_add(unsafe_mul(loss, pow_mod256(10, (state >> snapshots.LOT) & 31)), WAD - 1), WAD)
-
-
-@internal
-@view
-def _sides(market: uint256, header: uint256, words: DynArray[uint256, 8]) -> (uint256, uint256):
-    """
-    @notice Assets and liabilities, each position by itself, wad; receivables in whole.
-    """
-    state: uint256 = snapshots.states[market]
-    reference: uint256 = (state >> 20) & snapshots.VALUE_MASK
-    tick: uint256 = pow_mod256(10, (state >> snapshots.TICK) & 31)
-    lot: uint256 = pow_mod256(10, (state >> snapshots.LOT) & 31)
-    assets: uint256 = min(unsafe_div(header >> 160, lot), MOST_UNITS) * reference * lot // WAD
-    liabilities: uint256 = 0
-    for word: uint256 in words:
-        rest: uint256 = word
-        for _: uint256 in range(4):
-            if rest == 0:
-                break
-            position: uint256 = rest & M64
-            rest = rest >> 64
-            day: uint256 = position >> 50
-            expiry: uint256 = calendar._expiry(day)
-            price: uint256 = reference
-            fixing: uint256 = fixings.records[(market << 14) | day]
-            if expiry <= block.timestamp and fixing != 0:
-                price = fixing & fixings.PRICE_MASK
-            payoff: int256 = self._payoff((position >> 28) & 3, price, ((position >> 30) & STRIKE_MASK) * tick)
-            if expiry > block.timestamp:
-                mark: uint256 = (snapshots.arrays[(market << 36) | (position >> 28)] >> 196) & (2**28 - 1)
-                payoff += (convert(mark, int256) - convert(MARK_ZERO, int256)) * convert(reference, int256) >> 24
-            amount: int256 = payoff * self._signed(unsafe_sub(position & (LOT_SIGN - 1), position & LOT_SIGN))
-            if amount > 0:
-                assets += convert(amount, uint256) * lot // WAD
-            else:
-                liabilities += (convert(-amount, uint256) * lot + WAD - 1) // WAD
-    return assets, liabilities
 
 
 @internal

@@ -35,6 +35,7 @@ def fixed(margin, day, price, spot=None):
     margin.wait(expiry(day) + 3_600 - margin.now)
     margin.price(margin.markets[0], spot or price)
     assert margin.fix(margin.markets[0], day, price) == round(price * WAD)
+    assert margin.refresh(margin.markets[0]) is None
 
 
 def expire(margin, keeper, *accounts):
