@@ -19,6 +19,7 @@ from .interfaces import IRisk
 from .modules import accounts
 from .modules import calendar
 from .modules import expiries
+from .modules import gates
 from .modules import sessions
 
 implements: ILedger
@@ -27,6 +28,7 @@ implements: IPositionLedger
 initializes: accounts
 initializes: sessions
 initializes: expiries[accounts := accounts]
+initializes: gates[accounts := accounts, expiries := expiries]
 
 exports: sessions.grant
 
@@ -34,24 +36,12 @@ CASH_UNIT: constant(int256) = 10**12           # a move's unit of cash, wad
 COLLATERAL_UNIT: constant(int256) = 10**9      # a move's unit of collateral, wad
 SERIES_MASK: constant(uint256) = 2**36 - 1
 CASH_ITEM: constant(uint256) = 2**42            # of a move; below it are `market << 36 | series`
-UNUSABLE: constant(uint256) = 1
-DEAD: constant(uint256) = 2
-BEYOND: constant(uint256) = 4
 LOST_PART: constant(uint256) = 20               # who reduces risk may lose a 20th of the requirement that goes
 
 SETTLEMENT: immutable(address)
 PARAMETERS: immutable(IParameters)
 CASH: immutable(address)
 CASH_SCALE: immutable(uint256)
-
-
-struct Health:
-    equity: int256          # wad
-    maintenance: uint256
-    initial: uint256
-    requirement: uint256
-    candidate_loss: uint256
-    status: uint256         # of all markets together, and of those just traded << 8
 
 
 @deploy
@@ -107,7 +97,7 @@ def withdraw(account: uint256, token: address, amount: uint256, receiver: addres
         accounts._add_collateral(key, -convert(amount * scale, int256))
         if accounts.books[key] == 0:
             accounts._leave(account, market)
-    self._gate(account)
+    gates._gate(account)
     log ILedger.Withdrawn(account=account, token=token, amount=amount, receiver=receiver)
     assert extcall IERC20(token).transfer(receiver, amount, default_return_value=True), "token"
 
@@ -147,13 +137,13 @@ def settle_positions(trade_hash: bytes32, moves: DynArray[IPositionLedger.Positi
                     received -= convert(move.lots, int256) * CASH_UNIT
         if received != 0:
             self._repay(account, received)
-        self._sweep(account, traded)
-        if lowered and not self._is_plain(account):
+        gates._sweep(account, traded)
+        if lowered and not gates._is_plain(account):
             # Initial margin at every price that may be the true one, or no riskier than before.
-            health: Health = self._evaluate(account, traded)
-            if not self._healthy(health):
+            health: gates.Health = gates._evaluate(account, traded)
+            if not gates._healthy(health):
                 self._assert_no_riskier(account, traded, received, resolved, health)
-                self._sweep(account, traded)
+                gates._sweep(account, traded)
 
 
 # Expiry
@@ -179,7 +169,7 @@ def expire(accounts_: DynArray[uint256, 16], markets: uint256):
                 if left & 1 != 0:
                     expiries._settle_book(account, market, caller, pays)
                 left = left >> 1
-        self._sweep(account, accounts.heads[account] & accounts.MARKETS_MASK & markets)
+        gates._sweep(account, accounts.heads[account] & accounts.MARKETS_MASK & markets)
 
 
 # Reading
@@ -203,7 +193,7 @@ def book(account: uint256, market: uint256) -> (uint256, DynArray[uint256, 8]):
 @external
 @view
 def health(account: uint256) -> (int256, uint256, uint256):
-    health: Health = self._health(account)
+    health: gates.Health = gates._health(account)
     return health.equity, health.maintenance, health.initial
 
 
@@ -262,7 +252,7 @@ def _repay(account: uint256, received: int256):
 
 @internal
 def _assert_no_riskier(
-    account: uint256, traded: uint256, received: int256, moves: DynArray[IPositionLedger.PositionMove, 16], health: Health
+    account: uint256, traded: uint256, received: int256, moves: DynArray[IPositionLedger.PositionMove, 16], health: gates.Health
 ):
     """
     @notice Against the same snapshots before the trade: no requirement and no net short higher in any market, no new market, at most a 20th of
@@ -270,13 +260,13 @@ def _assert_no_riskier(
             when it pays nothing from the ledger for it.
     """
     reason: String[9] = "margin"
-    if (health.status >> 8) & UNUSABLE != 0:
+    if (health.status >> 8) & gates.UNUSABLE != 0:
         reason = "feed"
-    elif health.status & BEYOND != 0:
+    elif health.status & gates.BEYOND != 0:
         reason = "candidate"
-    after: DynArray[IRisk.Assessment, accounts.MAX_MARKETS] = self._assessments(account, traded)
+    after: DynArray[IRisk.Assessment, accounts.MAX_MARKETS] = gates._assessments(account, traded)
     paid: bool = received < 0
-    dead: bool = self._is_flat(account, traded)
+    dead: bool = gates._is_flat(account, traded)
     count: uint256 = len(moves)
     for done: uint256 in range(count, bound=16):
         # Last first, so that no balance or book passes through what it could not hold.
@@ -286,7 +276,7 @@ def _assert_no_riskier(
         elif move.giver == account:
             self._apply(account, move.series, convert(move.lots, int256))
             paid = paid or (move.series != CASH_ITEM and move.series & SERIES_MASK == 0)
-    before: DynArray[IRisk.Assessment, accounts.MAX_MARKETS] = self._assessments(account, traded)
+    before: DynArray[IRisk.Assessment, accounts.MAX_MARKETS] = gates._assessments(account, traded)
     for move: IPositionLedger.PositionMove in moves:
         if move.receiver == account:
             self._apply(account, move.series, convert(move.lots, int256))
@@ -299,7 +289,7 @@ def _assert_no_riskier(
         now: IRisk.Assessment = after[index]
         index += 1
         assert now.requirement <= was.requirement and now.short_lots <= was.short_lots, reason
-        dead = dead and now.status & DEAD != 0
+        dead = dead and now.status & gates.DEAD != 0
         gained += now.worth - was.worth
         removed += was.requirement - now.requirement
     if dead and not paid:
@@ -310,162 +300,3 @@ def _assert_no_riskier(
     assert equity - gained <= 0 or equity * (needed + convert(removed, int256)) >= (equity - gained) * needed, reason
 
 
-@internal
-@view
-def _is_flat(account: uint256, traded: uint256) -> bool:
-    """
-    @notice Whether the account has no positions in any of these markets.
-    """
-    head: uint256 = accounts.heads[account]
-    left: uint256 = head & accounts.MARKETS_MASK & traded
-    for market: uint256 in range(64):
-        if left == 0:
-            break
-        if left & 1 != 0 and accounts.books[accounts._key(head, market)] & accounts.COUNT_MASK != 0:
-            return False
-        left = left >> 1
-    return True
-
-
-@internal
-@view
-def _is_plain(account: uint256) -> bool:
-    """
-    @notice Who has no positions and no debts needs no price.
-    """
-    return accounts._cash(account) >= 0 and self._is_flat(account, accounts.MARKETS_MASK)
-
-
-@internal
-@view
-def _assessments(account: uint256, traded: uint256) -> DynArray[IRisk.Assessment, accounts.MAX_MARKETS]:
-    """
-    @notice Of the markets in a set, in ascending order; an empty book is worth and asks for nothing.
-    """
-    found: DynArray[IRisk.Assessment, accounts.MAX_MARKETS] = []
-    left: uint256 = traded
-    for market: uint256 in range(64):
-        if left == 0:
-            break
-        if left & 1 != 0:
-            key: uint256 = accounts._key(accounts.heads[account], market)
-            header: uint256 = accounts.books[key]
-            found.append(
-                staticcall expiries.RISK.assess(market, header, accounts._words(key, header & accounts.COUNT_MASK))
-            )
-        left = left >> 1
-    return found
-
-
-@internal
-def _evaluate(account: uint256, traded: uint256) -> Health:
-    """
-    @notice The account's health after a trade; what it now needs in the traded markets is counted into their open risk.
-    """
-    head: uint256 = accounts.heads[account]
-    health: Health = empty(Health)
-    health.equity = accounts._cash_of(head)
-    left: uint256 = head & accounts.MARKETS_MASK
-    for market: uint256 in range(64):
-        if left == 0:
-            break
-        if left & 1 != 0:
-            key: uint256 = accounts._key(head, market)
-            header: uint256 = accounts.books[key]
-            assessment: IRisk.Assessment = empty(IRisk.Assessment)
-            is_traded: bool = (traded >> market) & 1 != 0
-            if is_traded:
-                counted: uint256 = header
-                assessment, counted = extcall expiries.RISK.commit(
-                    market, header, accounts._words(key, header & accounts.COUNT_MASK)
-                )
-                if counted != header:
-                    accounts.books[key] = counted
-                health.status |= assessment.status << 8
-            else:
-                assessment = staticcall expiries.RISK.assess(
-                    market, header, accounts._words(key, header & accounts.COUNT_MASK)
-                )
-            health.status |= assessment.status
-            if assessment.status & UNUSABLE != 0:
-                assessment.worth = min(assessment.worth, 0)
-            health.equity = unsafe_add(health.equity, assessment.worth)
-            health.initial = unsafe_add(health.initial, assessment.initial)
-            health.requirement = unsafe_add(health.requirement, assessment.requirement)
-            health.candidate_loss = unsafe_add(health.candidate_loss, assessment.candidate_loss)
-        left = left >> 1
-    return health
-
-
-@internal
-@view
-def _health(account: uint256) -> Health:
-    """
-    @notice What cannot be priced counts against the account only.
-    """
-    head: uint256 = accounts.heads[account]
-    health: Health = empty(Health)
-    health.equity = accounts._cash_of(head)
-    left: uint256 = head & accounts.MARKETS_MASK
-    for market: uint256 in range(64):
-        if left == 0:
-            break
-        if left & 1 != 0:
-            key: uint256 = accounts._key(head, market)
-            header: uint256 = accounts.books[key]
-            assessment: IRisk.Assessment = staticcall expiries.RISK.assess(
-                market, header, accounts._words(key, header & accounts.COUNT_MASK)
-            )
-            health.status |= assessment.status
-            if assessment.status & UNUSABLE != 0:
-                assessment.worth = min(assessment.worth, 0)
-            health.equity = unsafe_add(health.equity, assessment.worth)
-            health.maintenance = unsafe_add(health.maintenance, assessment.maintenance)
-            health.initial = unsafe_add(health.initial, assessment.initial)
-            health.candidate_loss = unsafe_add(health.candidate_loss, assessment.candidate_loss)
-        left = left >> 1
-    return health
-
-
-@internal
-@pure
-def _healthy(health: Health) -> bool:
-    return (
-        health.status & BEYOND == 0
-        and (health.status >> 8) & UNUSABLE == 0
-        and health.equity >= convert(health.initial + health.candidate_loss, int256)
-    )
-
-
-@internal
-@view
-def _gate(account: uint256):
-    """
-    @notice After a withdrawal.
-    """
-    if self._is_plain(account):
-        return
-    health: Health = self._health(account)
-    assert health.status & BEYOND == 0, "candidate"
-    assert self._healthy(health), "margin"
-
-
-@internal
-def _sweep(account: uint256, markets: uint256):
-    """
-    @notice Books without positions leave their market's open risk; empty ones leave the account.
-    """
-    left: uint256 = markets
-    for market: uint256 in range(64):
-        if left == 0:
-            break
-        if left & 1 != 0:
-            key: uint256 = accounts._key(accounts.heads[account], market)
-            header: uint256 = accounts.books[key]
-            if header & accounts.COUNT_MASK == 0:
-                if header & accounts.HEADER_MASK != 0:
-                    header = extcall expiries.RISK.forget(market, header)
-                    accounts.books[key] = header
-                if header == 0:
-                    accounts._leave(account, market)
-        left = left >> 1
