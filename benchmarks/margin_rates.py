@@ -7,14 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
+from peersettle.cli.demo_margin import PARAMETERS, smile
 from peersettle.pricing import _kernels, black76
-from peersettle.reports import SurfaceSlice
 from peersettle.risk._layout import LOSS
 from peersettle.risk._scenarios import MOVES
 from peersettle.risk._series import curve, strikes_over_reference
 from peersettle.risk.books import Books, Reading, SeriesTable, Snapshot, requirements, sums
-from peersettle.risk.instruments import DAY, Kind, Market, expiry, next_day
-from peersettle.risk.parameters import RiskParameters
+from peersettle.risk.instruments import Kind, Market, expiry, next_day
 from peersettle.types import WAD
 
 Floats = NDArray[np.float64]
@@ -58,30 +57,13 @@ def measure() -> dict[str, float]:
 def snapshot() -> Snapshot:
     """A market at 3,000 with a scan of 20 % and a smile of about 80 %, in an epoch that has just begun."""
     market = Market(0, "ETH", 10**16, WAD)
-    parameters = RiskParameters.from_percentages(
-        scan="20",
-        band="2",
-        shock="35",
-        basis="0.5",
-        initial_factor="130",
-        risk_rate="10",
-        risk_scale=10**9,
-        gain_cap=10**6,
-        spot_age=120,
-        surface_age=3_600,
-        epoch_age=1_800,
-        position_charge="0.5",
-    )
-    scan = (parameters.scan + parameters.band) / 65_536
+    scan = (PARAMETERS.scan + PARAMETERS.band) / 65_536
     lanes = sum(8_192 + int(np.floor((np.exp(move * scan) - 1) * 2**14)) << 14 * i for i, move in enumerate(MOVES))
-    words = (START << 108 | SPOT * WAD << 20 | 1, 18 << 250 | parameters.pack(), 16 << 196 | lanes)
+    words = (START << 108 | SPOT * WAD << 20 | 1, 18 << 250 | PARAMETERS.pack(), 16 << 196 | lanes)
     found = Snapshot(market, *words, START, Reading(SPOT * WAD, START))
     for days in EXPIRIES:
         when = expiry(next_day(START) + days)
-        years = (when - START) / (365 * DAY)
-        b, sigma = 0.16 * years**0.5, 0.3
-        shape = (0.64 * years - b * sigma, b, -0.1, 0, sigma, 1.002)
-        found = found.with_slice(SurfaceSlice(when, *(round(x * 10**9) for x in shape)), START)
+        found = found.with_slice(smile(when, START), START)
     return found
 
 

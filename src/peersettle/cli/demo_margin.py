@@ -110,6 +110,15 @@ def play(world: World, stage: Stage) -> Told:
     return Told(ledger, (call.name, forward.name), margins, from_units(fixing, 18), scene.pay_out(), gas)
 
 
+def smile(when: int, now: int, volatility: float = VOLATILITY) -> SurfaceSlice:
+    """A smile with this volatility at the money, for an expiry."""
+    years = (when - now) / _YEAR
+    slope, curvature = 0.2 * math.sqrt(years) * volatility, 0.3
+    level = volatility**2 * years - slope * curvature
+    numbers = (round(number * 1e9) for number in (level, slope, -0.1, 0.0, curvature, 1.002))
+    return SurfaceSlice(when, *numbers)
+
+
 def _deploy(world: World, stage: Stage) -> MarginDesk:
     """The contracts, with the broker as steward, and the one market."""
     from peersettle.bindings import MarginDesk
@@ -171,11 +180,7 @@ class _Scene:
         """A call and a forward of a week, on a surface that is quoted now."""
         day = next_day(self.world.chain.now()) + 7
         slot = SURFACE.slot_of(self.world.chain.now())
-        years = (expiry(day) - slot) / _YEAR
-        slope, curvature = 0.2 * math.sqrt(years) * VOLATILITY, 0.3
-        level = VOLATILITY**2 * years - slope * curvature
-        numbers = (round(number * 1e9) for number in (level, slope, -0.1, 0.0, curvature, 1.002))
-        report = SurfaceReport(SURFACE, (SurfaceSlice(expiry(day), *numbers),), slot)
+        report = SurfaceReport(SURFACE, (smile(expiry(day), slot),), slot)
         signed = self.stage.cosign(report)
         broker = self.world.peers["broker"].sender
         broker.send(self.desk.oracle.update_surface(signed, self.stage.reporters))

@@ -23,6 +23,7 @@ from peersettle.risk._book import MOST_POSITIONS, UNIT, Book
 from peersettle.risk._scenarios import LANES
 from peersettle.risk._series import SeriesTable
 from peersettle.risk._snapshot import BEYOND, RUN_DOWN, UNUSABLE, Reading, Snapshot
+from peersettle.risk.assessments import Assessment
 from peersettle.risk.instruments import MOST_LOTS, expiry
 from peersettle.types import WAD
 
@@ -117,26 +118,6 @@ class Books:
             units=np.array(units, np.int64),
             additions=np.array([book.addition for book in books], np.int64),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Assessment:
-    """One book, as `Risk.assess` answers. Money in wad."""
-
-    status: int
-    """Bits `UNUSABLE`, `DEAD`, `BEYOND`."""
-    worth: int
-    """Collateral and positions at the snapshot; a receivable for 24 hours after its expiry."""
-    requirement: int
-    """What the scenarios and the charges ask for."""
-    maintenance: int
-    """The requirement, and unrealised gains beyond what may count elsewhere."""
-    initial: int
-    """Maintenance times the factor, and the addition."""
-    candidate_loss: int
-    """What the worth would lose at a price that waits for confirmation."""
-    short_lots: int
-    """Net short options, call and put of one strike together."""
 
 
 @dataclass(frozen=True)

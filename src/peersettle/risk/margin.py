@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from peersettle.errors import InvalidField
@@ -16,7 +16,8 @@ from peersettle.risk._exposures import Exposure, days_without_smile, exposures
 from peersettle.risk._scenarios import LANES, MOVES
 from peersettle.risk._series import SeriesTable, payoff
 from peersettle.risk._snapshot import BEYOND, DEAD, UNUSABLE, Reading, Snapshot
-from peersettle.risk.books import MOST_UNITS, Assessment, Books, requirements
+from peersettle.risk.assessments import Assessment
+from peersettle.risk.books import MOST_UNITS, Books, requirements
 from peersettle.risk.instruments import CASH_ID, SERIES_BITS, expiry
 from peersettle.types import WAD, uint
 
@@ -248,7 +249,7 @@ def preview(account: MarginAccount, snapshots: Mapping[int, Snapshot], moves: Ma
     for market in traded & books.keys():
         books[market] = after.books[market].counted(markets[market].requirement, snapshots[market])
         more = max(books[market].addition - after.books[market].addition, 0) * UNIT
-        markets[market] = _with_initial(markets[market], markets[market].initial + more)
+        markets[market] = replace(markets[market], initial=markets[market].initial + more)
     after = MarginAccount(after.cash, books)
     counted = _together(after.cash, markets, plain.computed)
     return Preview(
@@ -375,18 +376,6 @@ def _together(cash: int, markets: Mapping[int, Assessment], computed: tuple[int,
 
 def _counted_worth(worth: int, status: int) -> int:
     return min(worth, 0) if status & UNUSABLE else worth
-
-
-def _with_initial(each: Assessment, initial: int) -> Assessment:
-    return Assessment(
-        status=each.status,
-        worth=each.worth,
-        requirement=each.requirement,
-        maintenance=each.maintenance,
-        initial=initial,
-        candidate_loss=each.candidate_loss,
-        short_lots=each.short_lots,
-    )
 
 
 def _all_liquidation_prices(

@@ -15,12 +15,13 @@ from functools import wraps
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from peersettle.errors import Reverted
+from peersettle.risk.assessments import Assessment
 from peersettle.spec.accounts import COLLATERAL_UNIT, LOT_LIMIT, NO_BOOK, Accounts
 from peersettle.spec.contract import PositionMove
 from peersettle.spec.expiries import Backstop, Expiries
 from peersettle.spec.ledger_events import Deposited, Event, Granted, Moved, Withdrawn
 from peersettle.spec.parameters import ParametersSpec
-from peersettle.spec.requirements import BEYOND, DEAD, UNUSABLE, Assessment
+from peersettle.spec.requirements import BEYOND, DEAD, UNUSABLE
 from peersettle.spec.risk import Risk
 from peersettle.spec.snapshots import expiry_of, require
 from peersettle.types import Address, Hash32, keccak

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final
 
+from peersettle.risk.assessments import Assessment
 from peersettle.risk.instruments import Fixing
 from peersettle.spec import snapshots
 from peersettle.spec.oracle import Reading
@@ -73,26 +74,6 @@ class Book:
         fields = [series << 28 | lots % (1 << 28) for series, lots in self.positions]
         starts = range(0, len(fields), 4)
         return [sum(one << 64 * i for i, one in enumerate(fields[start : start + 4])) for start in starts]
-
-
-@dataclass(frozen=True)
-class Assessment:
-    """What one account's book comes to."""
-
-    status: int
-    """Bits: UNUSABLE, DEAD, BEYOND."""
-    worth: int
-    """Collateral and positions at the snapshot; a receivable for 24 hours after its expiry."""
-    requirement: int
-    """What the scenarios and the charges ask for."""
-    maintenance: int
-    """The requirement, and unrealised gains beyond what may count elsewhere."""
-    initial: int
-    """Maintenance times the factor, and the addition."""
-    candidate_loss: int
-    """What the worth would lose at a price that waits for confirmation."""
-    short_lots: int
-    """Net short options, call and put of one strike together."""
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
+from peersettle.risk.assessments import Assessment
 from peersettle.risk.instruments import Fixing
 from peersettle.spec import oracle, requirements, snapshots
 from peersettle.spec.oracle import OracleState, Reading
 from peersettle.spec.oracle_surfaces import Dated
-from peersettle.spec.requirements import Assessment, Book
+from peersettle.spec.requirements import Book
 from peersettle.spec.snapshots import (
     MAX_DAY,
     WINDOW,

@@ -19,6 +19,7 @@ from tests.contracts.margin.stage import EVERYWHERE, START, Market, Stage, accou
 from tests.contracts.mocks import rolled_back
 
 from peersettle.errors import Reverted, reverted
+from peersettle.risk.assessments import Assessment
 from peersettle.risk.parameters import AbiTerms
 from peersettle.spec.accounts import NO_BOOK
 from peersettle.spec.contract import PositionMove
@@ -28,7 +29,6 @@ from peersettle.spec.ledger_events import Deposited, Event, Granted, Moved, Sett
 from peersettle.spec.oracle import Reading
 from peersettle.spec.oracle_surfaces import Dated, Slice
 from peersettle.spec.parameters import ParametersSpec
-from peersettle.spec.requirements import Assessment
 from peersettle.spec.risk import Risk
 from peersettle.types import UINT256_MAX, Address, Hash32, address, keccak
 

@@ -18,6 +18,8 @@ from boa.interpret import set_search_paths
 from eth_abi import decode
 from tests.contracts.mocks import SOURCE, load, rolled_back
 
+from peersettle.risk.assessments import Assessment
+
 WAD: Final = 10**18
 START: Final = 1_800_000_000
 FIRST_EXPIRY: Final = 1_704_096_000
@@ -91,17 +93,6 @@ def day_of(time: int) -> int:
 
 def account_of(owner: str, sub_account: int = 0) -> int:
     return int(str(owner), 16) << 96 | sub_account
-
-
-@dataclass(frozen=True)
-class Assessment:
-    status: int
-    worth: int
-    requirement: int
-    maintenance: int
-    initial: int
-    candidate_loss: int
-    short_lots: int
 
 
 @dataclass(frozen=True)

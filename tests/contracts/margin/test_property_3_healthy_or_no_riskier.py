@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 import pytest
-from tests.contracts.margin.stage import Assessment, Refused, Stage
+from tests.contracts.margin.stage import Refused, Stage
 from tests.contracts.margin.walk import Walk, cash_of
+
+from peersettle.risk.assessments import Assessment
 
 PART = 20
 

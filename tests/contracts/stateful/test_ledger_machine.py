@@ -23,8 +23,9 @@ from tests.contracts.differential.ledger_world import (
 from tests.contracts.margin.stage import CASH, DAY, FORWARD, Market, day_of, expiry, series
 
 from peersettle.errors import Reverted
+from peersettle.risk.assessments import Assessment
 from peersettle.spec.ledger import SESSION, TRADE, WITHDRAW, slot_of
-from peersettle.spec.requirements import UNUSABLE, Assessment
+from peersettle.spec.requirements import UNUSABLE
 from peersettle.spec.snapshots import is_due
 from peersettle.types import WAD, Address, Hash32, address
 

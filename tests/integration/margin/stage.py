@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,41 +16,26 @@ from peersettle.chain import (
     deploy_margin,
     deploy_oracle,
 )
+from peersettle.cli.demo_margin import PARAMETERS, SURFACE, smile
+from peersettle.cli.demo_oracle import FEED as SPOT
 from peersettle.cli.deploying import DEMO_TOKENS
 from peersettle.reports import (
     CoSigned,
-    Feed,
     Report,
     ReporterSet,
     Round,
     SignedReport,
     SurfaceReport,
-    SurfaceSlice,
     digest,
     report_digest,
 )
 from peersettle.risk.instruments import expiry, next_day
-from peersettle.risk.parameters import MarketTerms, RiskParameters
+from peersettle.risk.parameters import MarketTerms
 from peersettle.signing import KeySigner
 from peersettle.types import Account, Address, to_units
 
-SPOT = Feed("ETH/USD", slot=15, max_age=120)
-SURFACE = Feed("ETH/USD-VOL", slot=300, max_age=900, jump_cap=200_000)
-YEAR = 365 * 86_400
-PARAMETERS = RiskParameters.from_percentages(
-    scan="20",
-    band="2",
-    shock="35",
-    basis="0.5",
-    initial_factor="130",
-    risk_rate="10",
-    risk_scale=1_000_000_000,
-    gain_cap=1_000_000,
-    spot_age=120,
-    surface_age=3_600,
-    epoch_age=1_800,
-    position_charge="0.5",
-)
+QUOTED = (0, 7, 30)
+"""Expiries with a surface, in days after the next one."""
 
 
 @dataclass
@@ -107,14 +91,8 @@ class Stage:
     def quote_surface(self, days: list[int], volatility: float = 0.8) -> Call:
         """The call that reports one smile for these expiries."""
         slot = SURFACE.slot_of(self.chain.now())
-        slices = []
-        for day in sorted(days):
-            years = (expiry(day) - slot) / YEAR
-            slope, curvature = 0.2 * math.sqrt(years) * volatility, 0.3
-            level = volatility**2 * years - slope * curvature
-            numbers = (round(number * 1e9) for number in (level, slope, -0.1, 0.0, curvature, 1.002))
-            slices.append(SurfaceSlice(expiry(day), *numbers))
-        report = SurfaceReport(SURFACE, tuple(slices), slot)
+        slices = tuple(smile(expiry(day), slot, volatility) for day in sorted(days))
+        report = SurfaceReport(SURFACE, slices, slot)
         hashed = digest(self.oracle.domain, report)
         signed = CoSigned(self.oracle.domain, report, {who: key.sign_digest(hashed) for who, key in self.keys.items()})
         return self.oracle.update_surface(signed, self.members)
@@ -122,6 +100,11 @@ class Stage:
     def surface(self, days: list[int], volatility: float = 0.8) -> None:
         self.pass_time(SURFACE.slot)
         self.sender.send(self.quote_surface(days, volatility))
+
+    def quote(self, volatility: float = 0.8) -> None:
+        """A new surface, and the price at 3000."""
+        self.surface([self.day(ahead) for ahead in QUOTED], volatility)
+        self.report(3000)
 
     def fund(self, owner: Address, usdc: str = "0", weth: str = "0") -> None:
         for symbol, amount, decimals in (("USDC", usdc, 6), ("WETH", weth, 18)):
@@ -162,7 +145,6 @@ def build(chain: Chain, sender: TransactionSender, directory: Path, *, listed: b
         sender.send(stage.desk.parameters.propose_market(terms, PARAMETERS))
         stage.pass_time(3_601)
         sender.send(stage.desk.parameters.activate(0))
-        stage.surface([stage.day(n) for n in (0, 7, 30)])
-        stage.report(3000)
+        stage.quote()
         stage.back("5000000")
     return stage

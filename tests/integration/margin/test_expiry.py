@@ -17,8 +17,7 @@ def fixed_price(stage, day, price):
 def traded(peers):
     """The maker is 10 calls short and 5 forwards long, of a week, at 3000."""
     stage = peers.stage
-    stage.surface([stage.day(n) for n in (0, 7, 30)])
-    stage.report(3000)
+    stage.quote()
     for peer in (peers.maker, peers.taker):
         peer.signs("account", "open", "20000 USDC")
     day = stage.day(7)

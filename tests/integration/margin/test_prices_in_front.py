@@ -29,8 +29,7 @@ def reporters(stage, monkeypatch):
 @pytest.fixture
 def opened(peers):
     stage = peers.stage
-    stage.surface([stage.day(n) for n in (0, 7, 30)])
-    stage.report(3000)
+    stage.quote()
     for peer in (peers.maker, peers.taker):
         peer.environ["PEERSETTLE__ORACLE__PEERS"] = PEERS
         peer.signs("account", "open", "20000 USDC")

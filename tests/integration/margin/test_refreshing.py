@@ -3,27 +3,23 @@
 from dataclasses import dataclass
 
 import pytest
-from tests.integration.margin.stage import SPOT, Stage
+from tests.integration.margin.stage import Stage
 
 from peersettle.bindings import MarginDesk
 from peersettle.chain import FeePolicy, TransactionSender, fund
+from peersettle.cli.demo_oracle import FEED as SPOT
+from peersettle.cli.demo_world import Peer
 from peersettle.errors import BelowMargin, FeedUnusable, InputError, Reverted, StaleArray, StaleEpoch
 from peersettle.risk.instruments import expiry
 from peersettle.signing import KeySigner, sign_as
 from peersettle.trades import Leg, SignedTrade, Trade
-from peersettle.types import WAD, Account, Address
+from peersettle.types import WAD, Account
 
 ETHER = 10**18
 
 
-@dataclass
-class Trader:
-    sender: TransactionSender
-    signer: KeySigner
-
-    @property
-    def address(self) -> Address:
-        return self.signer.address
+class Trader(Peer):
+    """With a margin account."""
 
     @property
     def account(self) -> Account:
@@ -75,17 +71,16 @@ class Pair:
 
 @pytest.fixture
 def pair(stage):
-    stage.surface([stage.day(n) for n in (0, 7, 30)])
-    stage.report(3000)
+    stage.quote()
     if stage.oracle.read(SPOT).value != 3000 * WAD:
         stage.report(3000)
     made = []
-    for _ in range(2):
+    for name in ("maker", "taker"):
         signer = KeySigner.random()
         fund(stage.chain, signer.address, 10 * ETHER)
         stage.fund(signer.address, usdc="20000")
         sender = TransactionSender(stage.chain, signer, policy=FeePolicy(poll_interval=0.02))
-        trader = Trader(sender, signer)
+        trader = Trader(name, signer, sender)
         cash, units = stage.deployment.tokens["USDC"], 20_000 * 10**6
         sender.send(stage.token("USDC").approve(stage.deployment.settlement, units))
         sender.send(stage.settlement.deposit(stage.deployment.ledger, trader.account, cash, units))
@@ -142,8 +137,7 @@ def test_a_newer_surface_that_is_met_begins_an_epoch_for_all(pair):
     pair.stage.pass_time(1_800)
     pair.stage.report(3000)
     pair.trade(near, 50, 22)  # an epoch that has only the near expiry yet
-    pair.stage.surface([pair.stage.day(n) for n in (0, 7, 30)], volatility=0.805)
-    pair.stage.report(3000)
+    pair.stage.quote(volatility=0.805)
     assert pair.desk.due(pair.accounts) == {}
     assert pair.desk.due(pair.accounts, [far]) == {0: (far, near)}
     pair.trade(far, 10, 23)

@@ -133,8 +133,7 @@ def test_who_has_no_positions_withdraws_without_a_price(opened):
     peers.maker.signs("account", "withdraw", "20000 USDC", "--to", peers.taker.address)
     shown = peers.maker.does("account", "show", peers.maker.address)
     assert (shown["cash"], shown["markets"]) == ("0", [])
-    peers.stage.surface([peers.stage.day(n) for n in (0, 7, 30)])
-    peers.stage.report(3000)
+    peers.stage.quote()
 
 
 def test_a_quote_of_instruments_has_one_taker_and_real_names(opened):

@@ -3,12 +3,13 @@
 # ruff: noqa: ARG002 - stubs take what they need not look at
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
 from hypothesis import settings
+from tests.risk_parameters import usual
 
+from peersettle.cli.demo_margin import smile
 from peersettle.reports import SurfaceSlice
 from peersettle.risk.books import Reading, Snapshot
 from peersettle.risk.instruments import DAY, Kind, Market, expiry, next_day
@@ -21,20 +22,7 @@ from peersettle.types import WAD, Address, keccak
 START = 1_800_000_000
 SPOT = 3_000
 TOKEN = Address("0x" + "11" * 20)
-PARAMETERS = RiskParameters.from_percentages(
-    scan="20",
-    band="2",
-    shock="35",
-    basis="0.5",
-    initial_factor="130",
-    risk_rate="10",
-    risk_scale=10**7,
-    gain_cap=10**5,
-    spot_age=120,
-    surface_age=3_600,
-    epoch_age=1_800,
-    position_charge="0.5",
-)
+PARAMETERS = usual(risk_scale=10**7, gain_cap=10**5)
 
 EXAMPLES = (settings.default or settings()).max_examples
 
@@ -91,12 +79,9 @@ class Scene:
     def price(self, price, candidate=0):
         self.oracle.reading = oracle.Reading(round(price * WAD), self.now, 0, round(candidate * WAD), self.now)
 
-    def surface(self, days, volatility=0.8, forward=1.002):
+    def surface(self, days, volatility=0.8):
         for day in days:
-            years = (expiry(day) - self.now) / (365 * DAY)
-            b, sigma = 0.2 * volatility * math.sqrt(years), 0.3
-            shape = (volatility**2 * years - b * sigma, b, -0.1, 0, sigma, forward)
-            self.oracle.surface[expiry(day)] = SurfaceSlice(expiry(day), *(round(x * 10**9) for x in shape))
+            self.oracle.surface[expiry(day)] = smile(expiry(day), self.now, volatility)
         self.oracle.observed_at = self.now
 
     def series(self, day, strike, kind=Kind.CALL):

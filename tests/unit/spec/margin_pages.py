@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from tests.risk_parameters import usual
 
 from peersettle.risk.instruments import Kind, Market, to_day
 from peersettle.risk.parameters import Q16, MarketTerms, RiskParameters
@@ -28,20 +29,7 @@ README = DOCS.parent / "README.md"
 ETH = Market(0, "ETH", WAD // 100, WAD)
 SPOT_FEED = Hash32(b"\1" * 32)
 TERMS = MarketTerms(SPOT_FEED, Hash32(b"\2" * 32), ZERO_ADDRESS, 0, ETH.lot, ETH.tick)
-PARAMETERS = RiskParameters.from_percentages(
-    scan="20",
-    band="2",
-    shock="35",
-    basis="0.5",
-    initial_factor="130",
-    risk_rate="10",
-    risk_scale=10**9,
-    gain_cap=10**6,
-    spot_age=120,
-    surface_age=3_600,
-    epoch_age=1_800,
-    position_charge="0.5",
-)
+PARAMETERS = usual()
 SCAN = (PARAMETERS.scan + PARAMETERS.band) / Q16
 YEAR = 365 * DAY
 NODES = [k / 3 for k in range(-3, 4)] + [k / 6 for k in (-5, -3, -1, 0, 1, 3, 5)]

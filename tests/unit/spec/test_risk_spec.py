@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
 import pytest
+from tests.risk_parameters import usual
 
 from peersettle.errors import Reverted
 from peersettle.reports import OracleDomain, ReporterSet
@@ -24,20 +25,7 @@ TODAY = 1_100
 NOW = expiry_of(TODAY) + 3_600
 PRICE = 3_000 * WAD
 TERMS = MarketTerms(SPOT, SURFACE, ZERO_ADDRESS, 0, lot=WAD // 100, tick=WAD)
-PARAMETERS = RiskParameters.from_percentages(
-    scan="18",
-    band="2",
-    shock="35",
-    basis="0.5",
-    initial_factor="130",
-    risk_rate="10",
-    risk_scale=10**6,
-    gain_cap=1_000,
-    spot_age=120,
-    surface_age=3_600,
-    epoch_age=1_800,
-    position_charge="0.5",
-)
+PARAMETERS = usual(scan="18", risk_scale=10**6, gain_cap=1_000)
 
 
 @dataclass

@@ -169,16 +169,22 @@ def test_the_reserve_covers_them(margin, eth, day, keeper, reserve, covered):
     assert margin.pool.released(eth.number << 14 | day) == covered * WAD
 
 
+def illiquid(margin, eth, day, paid):
+    """A holder; a writer who owes 2,000 and has paid so much of 3,000 for a far call; the id of what was written."""
+    holder, writer, other = margin.newcomer(1_000), margin.newcomer(3_000), margin.newcomer(10**5)
+    near, far = eth.id(day, 3_000, CALL), eth.id(day + 30, 2_000, CALL)
+    margin.quote(eth, 3_000, near, far)
+    assert margin.exchange(writer, other, {far: LOTS}, paid=paid) is None
+    assert margin.exchange(holder, writer, {near: LOTS}) is None
+    fixed(margin, day, 3_200)
+    return holder, writer, near
+
+
 def test_the_solvent_but_illiquid_borrow(margin, eth, day, keeper):
     """The writer's wealth is another call: the pool lends the 2,000, and the next deposit pays them back."""
     margin.pool.set_limits(10_000 * WAD, 0)
     pool = margin.fund(margin.pool.address, 100_000)
-    holder, writer, other = margin.newcomer(1_000), margin.newcomer(3_000), margin.newcomer(10**5)
-    near, far = eth.id(day, 3_000, CALL), eth.id(day + 30, 2_000, CALL)
-    margin.quote(eth, 3_000, near, far)
-    assert margin.exchange(writer, other, {far: LOTS}, paid=2_500) is None
-    assert margin.exchange(holder, writer, {near: LOTS}) is None
-    fixed(margin, day, 3_200)
+    holder, writer, _ = illiquid(margin, eth, day, paid=2_500)
     expire(margin, keeper, writer, holder)
     assert cash(margin, writer, holder, pool) == (-1_500, 3_000 - FEE, 98_500)
     assert margin.pool.loans(writer) == 1_500 * WAD
@@ -266,12 +272,7 @@ def test_a_backstop_that_holds_nothing_lends_nothing(margin, eth, day, keeper):
     """Whatever it would allow: loans come out of the cash in its account."""
     margin.pool.set_limits(10_000 * WAD, 10_000 * WAD)
     pool = margin.fund(margin.pool.address, 1)
-    writer, holder, other = margin.newcomer(3_000), margin.newcomer(1_000), margin.newcomer(10**5)
-    near, far = eth.id(day, 3_000, CALL), eth.id(day + 30, 2_000, CALL)
-    margin.quote(eth, 3_000, near, far)
-    assert margin.exchange(writer, other, {far: LOTS}, paid=3_000) is None
-    assert margin.exchange(holder, writer, {near: LOTS}) is None
-    fixed(margin, day, 3_200)
+    _, writer, near = illiquid(margin, eth, day, paid=3_000)
     expire(margin, keeper, writer)
     assert cash(margin, writer, pool) == (0, 1)
     assert margin.positions(writer, eth)[near] == -LOTS
