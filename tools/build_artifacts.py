@@ -68,6 +68,7 @@ def _compile(path: Path) -> dict[str, object]:
         "abi": build_abi_output(data),
         "bytecode": "0x" + data.bytecode.hex(),
         "runtime": "0x" + data.bytecode_runtime.hex(),
+        "immutables": data.annotated_vyper_module._metadata["type"].immutable_section_bytes,
         "method_identifiers": build_method_identifiers_output(data),
         "source_hash": source_hash(data),
     }
@@ -92,8 +93,8 @@ def render(artifact: dict[str, object]) -> str:
 
 
 def runtime_bytes(artifact: dict[str, object]) -> int:
-    """The size of the deployed code."""
-    return len(str(artifact["runtime"])) // 2 - 1
+    """The size of the deployed code, its immutables included."""
+    return len(str(artifact["runtime"])) // 2 - 1 + int(str(artifact["immutables"]))
 
 
 def stale(built: dict[str, str]) -> list[str]:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from peersettle.bindings.aggregator_source import AggregatorSource
+    from peersettle.bindings.auction import ANY_PRICE, Auction, AuctionQuote, AuctionState
+    from peersettle.bindings.backstop import Backstop, Leaving, Loan
     from peersettle.bindings.ledger import Head, Health, Ledger, session_sub_account
     from peersettle.bindings.margin import MarginDesk, Plan
     from peersettle.bindings.multicall import Question, ask, together
@@ -18,14 +20,21 @@ if TYPE_CHECKING:
     from peersettle.chain.calls import Call
 
 _HOME = {
+    "ANY_PRICE": "peersettle.bindings.auction",
     "AggregatorSource": "peersettle.bindings.aggregator_source",
+    "Auction": "peersettle.bindings.auction",
+    "AuctionQuote": "peersettle.bindings.auction",
+    "AuctionState": "peersettle.bindings.auction",
+    "Backstop": "peersettle.bindings.backstop",
     "Call": "peersettle.chain.calls",
     "GRID": "peersettle.bindings.oracle",
     "Head": "peersettle.bindings.ledger",
     "Health": "peersettle.bindings.ledger",
     "HistoryEntry": "peersettle.bindings.oracle",
+    "Leaving": "peersettle.bindings.backstop",
     "Ledger": "peersettle.bindings.ledger",
     "Listing": "peersettle.bindings.statements",
+    "Loan": "peersettle.bindings.backstop",
     "MarginDesk": "peersettle.bindings.margin",
     "Oracle": "peersettle.bindings.oracle",
     "Parameters": "peersettle.bindings.parameters",
@@ -46,14 +55,21 @@ _HOME = {
 }
 
 __all__ = [
+    "ANY_PRICE",
     "AggregatorSource",
+    "Auction",
+    "AuctionQuote",
+    "AuctionState",
+    "Backstop",
     "Call",
     "GRID",
     "Head",
     "Health",
     "HistoryEntry",
+    "Leaving",
     "Ledger",
     "Listing",
+    "Loan",
     "MarginDesk",
     "Oracle",
     "Parameters",

@@ -33,11 +33,13 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Equity and what margin asks for, wad."""
+    """Equity and what margin asks for, wad. `unpriced` is worth that has no usable price now, at its last mark; the
+    equity is without it."""
 
     equity: int
     maintenance: int
     initial: int
+    unpriced: int = 0
 
 
 class Ledger(Contract):

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from peersettle.bindings.auction import Auction
+from peersettle.bindings.backstop import Backstop
 from peersettle.bindings.ledger import Ledger
 from peersettle.bindings.multicall import Question, ask, together
 from peersettle.bindings.oracle import Oracle, bundle
@@ -64,11 +66,26 @@ class MarginDesk:
 
     def __init__(self, chain: Chain, deployment: Deployment) -> None:
         self._chain = chain
+        self._deployment = deployment
         self._bundle = deployment.bundle
         self.ledger: Final = Ledger(chain, deployment)
         self.risk: Final = Risk(chain, deployment)
         self.parameters: Final = Parameters(chain, deployment)
         self.oracle: Final = Oracle(chain, deployment)
+
+    @cached_property
+    def auction(self) -> Auction:
+        """Where accounts below maintenance are sold.
+
+        Raises:
+            NotDeployed: the deployment is from before there was one.
+        """
+        return Auction(self._chain, self._deployment)
+
+    @cached_property
+    def backstop(self) -> Backstop:
+        """The pool behind all accounts."""
+        return Backstop(self._chain, self._deployment)
 
     # Markets
 

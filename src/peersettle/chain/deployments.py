@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from peersettle.chain.sender import TransactionSender
 
 DIRECTORY: Final = Path("deployments")
-_OPTIONAL: Final = ("oracle", "bundle", "parameters", "backstop", "risk", "ledger", "cash")
+_OPTIONAL: Final = ("oracle", "bundle", "parameters", "backstop", "risk", "auction", "ledger", "cash")
 
 
 class DemoToken(NamedTuple):
@@ -42,7 +42,7 @@ class Deployment:
     """Where the contracts of one chain are. `block` is Settlement's, from which on events are searched.
 
     A chain may have no Oracle yet; `oracle_block` is that of its deployment, and `bundle` belongs to it. It may have no
-    margin accounts: those are Parameters, a backstop, Risk, and the Ledger whose settlement currency is `cash`.
+    margin accounts: those are Parameters, Backstop, Risk, Auction, and the Ledger whose settlement currency is `cash`.
     """
 
     chain_id: int
@@ -58,6 +58,7 @@ class Deployment:
     parameters: Address | None = None
     backstop: Address | None = None
     risk: Address | None = None
+    auction: Address | None = None
     ledger: Address | None = None
     ledger_block: int = 0
     cash: Address | None = None

@@ -1,4 +1,4 @@
-"""Deploying the contracts of margin accounts: Parameters, a backstop, Risk and the Ledger, which know one another."""
+"""Deploying the contracts of margin accounts, most of which know one another."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ DELAYS: Final = (3_600, 30 * 86_400)
 """Seconds, as the contract has them: from an announcement to its activation."""
 RAMPS: Final = (3_600, 14 * 86_400)
 """Seconds in which what tightens comes in."""
+_KNOWN: Final = ("Backstop", "Risk", "Auction", "Ledger")
+"""Those that know one another, in the order in which they are deployed."""
 
 
 def deploy_margin(
@@ -28,20 +30,18 @@ def deploy_margin(
     deployment: Deployment,
     cash: Address,
     *,
-    backstop: Address | None = None,
     steward: Address = ZERO_ADDRESS,
     delay: int = 7 * 86_400,
     ramp: int = 3 * 86_400,
     directory: Path = Path("deployments"),
     force: bool = False,
 ) -> Deployment:
-    """Deploy Parameters, Risk and the Ledger whose settlement currency is `cash`, and add them to the record.
+    """Deploy Parameters, Backstop, Risk, Auction and the Ledger whose settlement currency is `cash`, and record them.
 
     `steward` may propose markets and risk parameters, which takes `delay` seconds; what tightens comes in over `ramp`
-    seconds. Without a `backstop` a DemoPool is deployed, which is for trying things only. Risk and backstop are made
-    for the Ledger's address, which follows from the sender's next nonces: nothing else may be sent with this key
-    meanwhile. Recorded contracts that the chain has are kept unless `force`; a run that was cut short is taken up
-    where it ended.
+    seconds. All but Parameters know one another, by addresses that follow from the sender's next nonces: nothing else
+    may be sent with this key meanwhile. Recorded contracts that the chain has are kept unless `force`; a run that was
+    cut short is taken up where it ended.
 
     Raises:
         InvalidField: delay or ramp out of their bounds. NotDeployed: there is no Oracle, or another contract is there
@@ -63,28 +63,33 @@ def deploy_margin(
             return deployment
     progress = Progress(chain, sender, directory / f"{chain.chain_id}.margin-progress.json", force)
     parameters, _ = progress.deploy("Parameters", artifact("Parameters"), (steward, delay, ramp))
-    names = ("Risk", "Ledger") if backstop else ("DemoPool", "Risk", "Ledger")
-    predicted = created_address(sender.address, _first_nonce(chain, sender, progress, names) + len(names) - 1)
-    if backstop is None:
-        backstop, _ = progress.deploy("DemoPool", artifact("DemoPool"), (predicted,))
-    risk, _ = progress.deploy("Risk", artifact("Risk"), (predicted, deployment.oracle, parameters, backstop))
-    ledger, block = progress.deploy(
-        "Ledger", artifact("Ledger"), (deployment.settlement, risk, parameters, backstop, cash)
-    )
+    first = _first_nonce(chain, sender, progress, _KNOWN)
+    backstop, risk, auction, predicted = (created_address(sender.address, first + place) for place in range(4))
+    arguments = {
+        "Backstop": (predicted, auction, cash),
+        "Risk": (predicted, deployment.oracle, parameters, backstop, auction),
+        "Auction": (predicted, risk, backstop),
+        "Ledger": (deployment.settlement, risk, parameters, backstop, auction, cash),
+    }
+    block = 0
+    for name, wanted in zip(_KNOWN, (backstop, risk, auction, predicted), strict=True):
+        made, block = progress.deploy(name, artifact(name), arguments[name])
+        if made != wanted:
+            progress.finish()
+            raise ChainError(
+                f"{name} is at {made}, but the others were made for {wanted}: another transaction of {sender.address} "
+                "came between; run it again, and send nothing else with this key meanwhile",
+                made=made,
+                predicted=wanted,
+            )
     progress.finish()
-    if ledger != predicted:
-        raise ChainError(
-            f"the Ledger is at {ledger}, but Risk was made for {predicted}: another transaction of {sender.address} "
-            "came between; run it again, and send nothing else with this key meanwhile",
-            ledger=ledger,
-            predicted=predicted,
-        )
     done = replace(
         deployment,
         parameters=parameters,
         backstop=backstop,
         risk=risk,
-        ledger=ledger,
+        auction=auction,
+        ledger=predicted,
         ledger_block=block,
         cash=cash,
     )
@@ -94,44 +99,36 @@ def deploy_margin(
 
 
 def verify_margin(chain: Chain, deployment: Deployment) -> None:
-    """Check the Ledger, Risk and Parameters of a record: code, and how they name one another.
+    """Check the contracts of a record: their code, and how they name one another.
 
-    Steward, delay and ramp are the contract's own to say, and which contract stands behind it is the backstop's.
+    Steward, delay and ramp are Parameters' own to say.
 
     Raises:
         NotDeployed: one is missing, or another contract.
     """
-    parts = (deployment.ledger, deployment.risk, deployment.parameters, deployment.backstop, deployment.cash)
-    ledger, risk, parameters, backstop, cash = parts
-    if not (ledger and risk and parameters and backstop and cash and deployment.oracle):
+    parts = (deployment.ledger, deployment.risk, deployment.parameters, deployment.backstop, deployment.auction)
+    ledger, risk, parameters, backstop, auction = parts
+    cash, oracle = deployment.cash, deployment.oracle
+    if not (ledger and risk and parameters and backstop and auction and cash and oracle):
         raise NotDeployed(f"the record of chain {deployment.chain_id} lacks a part of its margin accounts")
+    if not chain.code(parameters):
+        raise NotDeployed(f"chain {chain.chain_id} has no code at {parameters}, where Parameters should be")
     functions = artifact("Parameters").functions
-    for what, where in (("the backstop", backstop), ("Parameters", parameters)):
-        if not chain.code(where):
-            raise NotDeployed(f"chain {chain.chain_id} has no code at {where}, where {what} should be", address=where)
     try:
         said = [chain.call(parameters, functions[name].selector) for name in ("steward", "delay", "ramp")]
         (decimals,) = decode(["uint8"], chain.call(cash, selector("decimals()")))
     except (Reverted, InputError) as error:
         raise NotDeployed(f"{parameters} or {cash} does not answer as Parameters and cash must: {error}") from None
     verify_code(chain, artifact("Parameters"), parameters, said)
-    pool = int(backstop, 16)
-    verify_code(
-        chain,
-        artifact("Risk"),
-        risk,
-        [address_word(part) for part in (ledger, deployment.oracle, parameters, backstop)],
-    )
-    verify_code(
-        chain,
-        artifact("Ledger"),
-        ledger,
-        [
-            *(address_word(part) for part in (deployment.settlement, parameters, cash, risk, backstop)),
-            (10 ** (18 - decimals)).to_bytes(32, "big"),
-            (pool << 96).to_bytes(32, "big"),
-        ],
-    )
+    scale, pool = (number.to_bytes(32, "big") for number in (10 ** (18 - decimals), int(backstop, 16) << 96))
+    expected: dict[str, tuple[Address, tuple[Address, ...], tuple[bytes, ...]]] = {
+        "Backstop": (backstop, (ledger, auction, cash), (scale,)),
+        "Risk": (risk, (ledger, oracle, parameters, backstop, auction), ()),
+        "Auction": (auction, (ledger, risk, backstop, ledger, risk), (pool,)),
+        "Ledger": (ledger, (deployment.settlement, parameters, cash, risk, backstop, auction), (scale, pool)),
+    }
+    for name, (where, addresses, words) in expected.items():
+        verify_code(chain, artifact(name), where, [*(address_word(item) for item in addresses), *words])
 
 
 def created_address(sender: Address, nonce: int) -> Address:

@@ -148,15 +148,18 @@ def _deploy(world: World, stage: Stage) -> MarginDesk:
 
 def _back(world: World) -> None:
     """The broker puts cash behind the accounts: what the pool has bounds how far gains in one market margin another."""
-    from peersettle.bindings import Token
+    from peersettle.bindings import Backstop, Token
 
     broker, deployment = world.peers["broker"], world.deployment
-    if deployment.ledger is None or deployment.backstop is None:
+    if deployment.ledger is None:
         raise Deviation("there are no margin accounts")
     usdc, units = Token(world.chain, world.tokens["USDC"].address), to_units(POOL, 6)
-    pool = Account(deployment.backstop)
-    deposit = world.settlement.deposit(deployment.ledger, pool, usdc.address, units)
-    for call in (usdc.mint(broker.address, units), usdc.approve(world.settlement.address, units), deposit):
+    for call in (
+        usdc.mint(broker.address, units),
+        usdc.approve(world.settlement.address, units),
+        world.settlement.deposit(deployment.ledger, Account(broker.address), usdc.address, units),
+        Backstop(world.chain, deployment).deposit(units, broker.address),
+    ):
         broker.sender.send(call)
 
 

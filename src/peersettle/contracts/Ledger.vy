@@ -13,29 +13,37 @@
 from .interfaces import IBackstop
 from .interfaces import IERC20
 from .interfaces import ILedger
+from .interfaces import ILiquidations
 from .interfaces import IParameters
 from .interfaces import IPositionLedger
 from .interfaces import IRisk
 from .modules import accounts
-from .modules import calendar
 from .modules import expiries
 from .modules import gates
+from .modules import liquidations
+from .modules import movements
 from .modules import sessions
 
 implements: ILedger
+implements: ILiquidations
 implements: IPositionLedger
 
 initializes: accounts
 initializes: sessions
 initializes: expiries[accounts := accounts]
 initializes: gates[accounts := accounts, expiries := expiries]
+initializes: movements[accounts := accounts, expiries := expiries]
+initializes: liquidations[accounts := accounts, expiries := expiries, gates := gates, movements := movements]
 
 exports: sessions.grant
+exports: (
+    liquidations.shift,
+    liquidations.swap,
+    liquidations.recount,
+    liquidations.bar,
+    liquidations.pay,
+)
 
-CASH_UNIT: constant(int256) = 10**12           # a move's unit of cash, wad
-COLLATERAL_UNIT: constant(int256) = 10**9      # a move's unit of collateral, wad
-SERIES_MASK: constant(uint256) = 2**36 - 1
-CASH_ITEM: constant(uint256) = 2**42            # of a move; below it are `market << 36 | series`
 LOST_PART: constant(uint256) = 20               # who reduces risk may lose a 20th of the requirement that goes
 
 SETTLEMENT: immutable(address)
@@ -45,7 +53,9 @@ CASH_SCALE: immutable(uint256)
 
 
 @deploy
-def __init__(settlement: address, risk: IRisk, parameters: IParameters, backstop: IBackstop, cash: address):
+def __init__(
+    settlement: address, risk: IRisk, parameters: IParameters, backstop: IBackstop, auction: address, cash: address
+):
     """
     @param cash The settlement currency.
     """
@@ -54,6 +64,7 @@ def __init__(settlement: address, risk: IRisk, parameters: IParameters, backstop
     CASH = cash
     CASH_SCALE = 10 ** (18 - convert(staticcall IERC20(cash).decimals(), uint256))
     expiries.__init__(risk, backstop)
+    liquidations.__init__(auction)
 
 
 # Moving in and out
@@ -92,8 +103,9 @@ def withdraw(account: uint256, token: address, amount: uint256, receiver: addres
         market: uint256 = 0
         scale: uint256 = 0
         market, scale = staticcall PARAMETERS.market_of(token)
-        assert accounts.heads[account] & (1 << market) != 0, "collateral"
-        key: uint256 = accounts._key(accounts.heads[account], market)
+        head: uint256 = accounts.heads[account]
+        assert head & (1 << market) != 0, "collateral"
+        key: uint256 = accounts._key(head, market)
         accounts._add_collateral(key, -convert(amount * scale, int256))
         if accounts.books[key] == 0:
             accounts._leave(account, market)
@@ -113,7 +125,7 @@ def settle_positions(trade_hash: bytes32, moves: DynArray[IPositionLedger.Positi
         move.giver = sessions._resolve(signed.giver, sessions.TRADE)
         move.receiver = sessions._resolve(signed.receiver, sessions.TRADE)
         assert move.giver != move.receiver, "account"
-        self._shift(move)
+        movements._shift(move)
         if move.giver not in touched:
             touched.append(move.giver)
         if move.receiver not in touched:
@@ -123,18 +135,19 @@ def settle_positions(trade_hash: bytes32, moves: DynArray[IPositionLedger.Positi
             trade_hash=trade_hash, giver=move.giver, receiver=move.receiver, series=move.series, lots=move.lots
         )
     for account: uint256 in touched:
+        liquidations._trade(account)
         traded: uint256 = 0
         received: int256 = 0        # cash, wad
         lowered: bool = False
         for move: IPositionLedger.PositionMove in resolved:
             if move.giver == account or move.receiver == account:
-                lowered = lowered or move.giver == account or move.series & SERIES_MASK != 0
-                if move.series != CASH_ITEM:
+                lowered = lowered or move.giver == account or move.series & movements.SERIES_MASK != 0
+                if move.series != movements.CASH_ITEM:
                     traded |= 1 << (move.series >> 36)
                 elif move.receiver == account:
-                    received += convert(move.lots, int256) * CASH_UNIT
+                    received += convert(move.lots, int256) * movements.CASH_UNIT
                 else:
-                    received -= convert(move.lots, int256) * CASH_UNIT
+                    received -= convert(move.lots, int256) * movements.CASH_UNIT
         if received != 0:
             self._repay(account, received)
         gates._sweep(account, traded)
@@ -160,6 +173,7 @@ def fix(market: uint256, day: uint256) -> uint256:
 def expire(accounts_: DynArray[uint256, 16], markets: uint256):
     caller: uint256 = convert(msg.sender, uint256) << 96
     for account: uint256 in accounts_:
+        expiries._accrue(account)
         # What an account receives comes before what it pays: nobody is short of what has only to be collected.
         for pays: bool in [False, True]:
             left: uint256 = accounts.heads[account] & accounts.MARKETS_MASK & markets
@@ -179,7 +193,7 @@ def expire(accounts_: DynArray[uint256, 16], markets: uint256):
 @view
 def head(account: uint256) -> (int256, uint256, uint256):
     head: uint256 = accounts.heads[account]
-    return accounts._cash_of(head), (head >> 64) & accounts.M64, head & accounts.MARKETS_MASK
+    return accounts._cash_of(head), (head >> 64) & accounts.M63, head & accounts.MARKETS_MASK
 
 
 @external
@@ -192,9 +206,9 @@ def book(account: uint256, market: uint256) -> (uint256, DynArray[uint256, 8]):
 
 @external
 @view
-def health(account: uint256) -> (int256, uint256, uint256):
+def health(account: uint256) -> (int256, uint256, uint256, int256):
     health: gates.Health = gates._health(account)
-    return health.equity, health.maintenance, health.initial
+    return health.equity, health.maintenance, health.initial, health.unpriced
 
 
 @external
@@ -207,39 +221,6 @@ def open_interest(market: uint256, series: uint256) -> uint256:
 
 
 @internal
-def _apply(account: uint256, item: uint256, amount: int256) -> int256:
-    """
-    @notice Add to one balance of an account. Returns by how much its long side of a series grew.
-    """
-    if item == CASH_ITEM:
-        accounts._pay(account, amount * CASH_UNIT)
-        return 0
-    key: uint256 = accounts._enter(account, item >> 36)
-    if item & SERIES_MASK == 0:
-        accounts._add_collateral(key, amount * COLLATERAL_UNIT)
-        return 0
-    return accounts._add(key, item & SERIES_MASK, amount)
-
-
-@internal
-def _shift(move: IPositionLedger.PositionMove):
-    """
-    @notice Move cash, collateral or lots of a series from one account to another.
-    """
-    series: uint256 = move.series & SERIES_MASK
-    if series != 0:
-        assert series & 3 != 3 and (series >> 2) & (2**20 - 1) != 0, "series"
-        assert block.timestamp < calendar._expiry(series >> 22), "matured"
-        assert move.lots < accounts.LOT_SIGN, "lots"
-    assert move.series <= CASH_ITEM, "market"
-    amount: int256 = convert(move.lots, int256)
-    grown: int256 = self._apply(move.giver, move.series, -amount) + self._apply(move.receiver, move.series, amount)
-    if grown != 0:
-        held: uint256 = expiries.open_interest[move.series]
-        expiries.open_interest[move.series] = convert(convert(held, int256) + grown, uint256)
-
-
-@internal
 def _repay(account: uint256, received: int256):
     """
     @notice After a trade: cash below zero is a debt that a trade may lower, not raise.
@@ -247,7 +228,8 @@ def _repay(account: uint256, received: int256):
     cash: int256 = accounts._cash(account)
     if min(cash, cash - received) < 0:
         assert cash >= 0 or received >= 0, "cash"
-        expiries._repay(account, convert(min(received, received - cash), uint256))
+        expiries._charge(account)
+        expiries._repay(account, convert(min(received, received - accounts._cash(account)), uint256))
 
 
 @internal
@@ -272,16 +254,16 @@ def _assert_no_riskier(
         # Last first, so that no balance or book passes through what it could not hold.
         move: IPositionLedger.PositionMove = moves[count - 1 - done]
         if move.receiver == account:
-            self._apply(account, move.series, -convert(move.lots, int256))
+            movements._apply(account, move.series, -convert(move.lots, int256))
         elif move.giver == account:
-            self._apply(account, move.series, convert(move.lots, int256))
-            paid = paid or (move.series != CASH_ITEM and move.series & SERIES_MASK == 0)
+            movements._apply(account, move.series, convert(move.lots, int256))
+            paid = paid or (move.series != movements.CASH_ITEM and move.series & movements.SERIES_MASK == 0)
     before: DynArray[IRisk.Assessment, accounts.MAX_MARKETS] = gates._assessments(account, traded)
     for move: IPositionLedger.PositionMove in moves:
         if move.receiver == account:
-            self._apply(account, move.series, convert(move.lots, int256))
+            movements._apply(account, move.series, convert(move.lots, int256))
         elif move.giver == account:
-            self._apply(account, move.series, -convert(move.lots, int256))
+            movements._apply(account, move.series, -convert(move.lots, int256))
     gained: int256 = received
     removed: uint256 = 0
     index: uint256 = 0
@@ -298,5 +280,3 @@ def _assert_no_riskier(
     equity: int256 = health.equity
     needed: int256 = convert(health.requirement, int256)
     assert equity - gained <= 0 or equity * (needed + convert(removed, int256)) >= (equity - gained) * needed, reason
-
-

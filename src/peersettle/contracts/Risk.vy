@@ -9,6 +9,7 @@
      Its one Ledger counts open risk in it and has it fix expiries.
 """
 
+from .interfaces import IAuction
 from .interfaces import IBackstop
 from .interfaces import IOracle
 from .interfaces import IParameters
@@ -33,12 +34,12 @@ LEDGER: immutable(address)
 
 
 @deploy
-def __init__(ledger: address, oracle: IOracle, parameters: IParameters, backstop: IBackstop):
+def __init__(ledger: address, oracle: IOracle, parameters: IParameters, backstop: IBackstop, auction: IAuction):
     """
     @param ledger The Ledger that will be deployed to this address.
     """
     LEDGER = ledger
-    snapshots.__init__(oracle, parameters, backstop)
+    snapshots.__init__(oracle, parameters, backstop, auction)
 
 
 # Arrays
@@ -112,6 +113,21 @@ def forget(market: uint256, header: uint256) -> uint256:
 @view
 def sides(market: uint256, header: uint256, words: DynArray[uint256, 8]) -> (uint256, uint256):
     return sheets._sides(market, header, words)
+
+
+# Liquidation
+
+
+@external
+def doubt(market: uint256, on: bool):
+    assert msg.sender == snapshots.AUCTION.address, "auction"
+    snapshots.doubted[market] = on
+
+
+@external
+@view
+def candidate(market: uint256) -> uint256:
+    return snapshots._spot(market).candidate
 
 
 # Fixings

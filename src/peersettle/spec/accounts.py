@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from peersettle.spec.requirements import Book
+from peersettle.spec.rollback import Kept
 from peersettle.spec.snapshots import require
 
 MAX_POSITIONS: Final = 32
@@ -29,10 +30,12 @@ class Head:
     cash: int = 0
     book: int = 0
     markets: tuple[int, ...] = ()
+    run_off: bool = False
+    """Nobody has wanted it and it is below zero: it does not trade."""
 
 
-@dataclass
-class Accounts:
+@dataclass(eq=False)
+class Accounts(Kept):
     """All of them. What was never written is an empty head or book."""
 
     heads: dict[int, Head] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from peersettle.spec.ledger_events import Settled
 from peersettle.spec.requirements import UNIT
 from peersettle.spec.risk import Risk
 from peersettle.spec.risk_arrays import Kind
+from peersettle.spec.rollback import Kept
 from peersettle.spec.snapshots import expiry_of
 from peersettle.types import WAD
 
@@ -32,16 +33,20 @@ class Backstop(Protocol):
         """What the pool is worth at least, wad."""
         ...
 
-    def lend(self, account: int, wanted: int) -> int:
+    def lend(self, account: int, wanted: int, now: int) -> int:
         """How much of what an account lacks the pool lends it, at most what is wanted, wad."""
+        ...
+
+    def accrue(self, account: int, now: int) -> int:
+        """The interest on an account's loan since it was last asked for, wad; from now on it is owed, too."""
         ...
 
     def repaid(self, account: int, amount: int) -> None:
         """An account has paid back, wad."""
         ...
 
-    def reserve(self, market: int, day: int) -> int:
-        """What the pool keeps ready for shortfalls of an expiry, wad; asked at its fixing."""
+    def reserve(self, market: int, day: int, now: int) -> int:
+        """What the pool keeps ready for all shortfalls of an expiry, wad; asked at the first."""
         ...
 
     def release(self, market: int, day: int, used: int) -> None:
@@ -49,8 +54,8 @@ class Backstop(Protocol):
         ...
 
 
-@dataclass
-class SimplePool:
+@dataclass(eq=False)
+class SimplePool(Kept):
     """A backstop reduced to limits: how much one account may owe, and what is reserved for each expiry, wad."""
 
     account: int
@@ -65,18 +70,22 @@ class SimplePool:
         """What it was told that it is worth."""
         return self.worth
 
-    def lend(self, account: int, wanted: int) -> int:
+    def lend(self, account: int, wanted: int, _now: int) -> int:
         """Up to the limit."""
         owed = self.loans.get(account, 0)
         granted = min(wanted, max(self.loan_limit - owed, 0))
         self.loans[account] = owed + granted
         return granted
 
+    def accrue(self, _account: int, _now: int) -> int:
+        """No interest."""
+        return 0
+
     def repaid(self, account: int, amount: int) -> None:
         """So much less is owed."""
         self.loans[account] = self.loans.get(account, 0) - amount
 
-    def reserve(self, market: int, day: int) -> int:
+    def reserve(self, market: int, day: int, _now: int) -> int:
         """The limit, whatever else is reserved."""
         self.reserved[market, day] = self.reserve_limit
         return self.reserve_limit
@@ -124,8 +133,8 @@ class Leg:
     price: int
 
 
-@dataclass
-class Expiries:
+@dataclass(eq=False)
+class Expiries(Kept):
     """Pots and reserves, and the accounts that pay and collect."""
 
     accounts: Accounts
@@ -148,21 +157,29 @@ class Expiries:
         Raises:
             Reverted: "market", "fixed", "unexpired", or why the Oracle has no average.
         """
-        price = self.risk.fix(market, day, now)
-        self.reserves[market, day] = self.backstop.reserve(market, day)
-        return price
+        return self.risk.fix(market, day, now)
 
     # Cash
 
-    def credit(self, account: int, amount: int) -> None:
+    def credit(self, account: int, amount: int, now: int) -> None:
         """Cash for an account; what it owes the backstop is repaid first.
 
         Raises:
             Reverted: "amount".
         """
+        self.accrue(account, now)
         owed = max(-self.accounts.cash(account), 0)
         self.accounts.pay(account, amount)
         self.repay(account, min(amount, owed))
+
+    def accrue(self, account: int, now: int) -> None:
+        """The interest on a debt is owed, too."""
+        if self.accounts.cash(account) < 0:
+            self.charge(account, now)
+
+    def charge(self, account: int, now: int) -> None:
+        """Take the interest on an account's loan, which may just have been repaid, from its cash."""
+        self.accounts.pay(account, -self.backstop.accrue(account, now))
 
     def repay(self, account: int, amount: int) -> None:
         """The account has paid already; the pool gets it back."""
@@ -205,7 +222,7 @@ class Expiries:
                 charge = self.risk.markets[market].parameters.position_charge * UNIT
                 tip = min(charge, self.spendable(account))
                 self.accounts.pay(account, -tip)
-                self.credit(caller, tip)
+                self.credit(caller, tip, now)
             done.append(Settled(account, market, series, closed, price))
         return done
 
@@ -260,12 +277,16 @@ class Expiries:
             paid += in_kind
             cash = (paid - in_kind) * share
             if paid < leg.lots and solvent:
-                borrowed = self.borrow(leg.account, share, leg.lots - paid)
+                borrowed = self.borrow(leg.account, share, leg.lots - paid, now)
                 cash += borrowed * share
                 paid += borrowed
-        missing = 0 if self.is_late(leg.market, leg.series, now) else paid * (leg.payment - share)
-        if missing:
-            self.shortfalls[leg.market, day] = self.shortfalls.get((leg.market, day), 0) + missing
+        missing = 0
+        if share < leg.payment and not self.is_late(leg.market, leg.series, now):
+            missing = paid * (leg.payment - share)
+            whole = self.shortfalls.get((leg.market, day), 0)
+            if whole == 0 and missing != 0:
+                self.reserves[leg.market, day] = self.backstop.reserve(leg.market, day, now)
+            self.shortfalls[leg.market, day] = whole + missing
         self.pots[leg.market, leg.series] = replace(
             pot,
             payers=pot.payers - paid,
@@ -286,10 +307,10 @@ class Expiries:
         self.accounts.add_collateral(leg.account, leg.market, -paid * each)
         return paid, paid * each
 
-    def borrow(self, account: int, payment: int, lots: int) -> int:
+    def borrow(self, account: int, payment: int, lots: int, now: int) -> int:
         """Pay for as many lots as the account's cash and a loan are enough for. Returns how many."""
         own = self.spendable(account)
-        granted = self.backstop.lend(account, lots * payment - own)
+        granted = self.backstop.lend(account, lots * payment - own, now)
         lent = min(granted, self.spendable(self.backstop.account))
         paid = (own + lent) // payment
         drawn = max(paid * payment - own, 0)
@@ -313,7 +334,7 @@ class Expiries:
         each = Taken(pot.cash // total, pot.units // total)
         already = self.taken.pop((key, leg.series), Taken())
         cash, units = leg.lots * (each.cash - already.cash), leg.lots * (each.units - already.units)
-        self.credit(leg.account, cash)
+        self.credit(leg.account, cash, now)
         self.accounts.add_collateral(leg.account, leg.market, units)
         pot = replace(pot, cash_taken=pot.cash_taken + cash, units_taken=pot.units_taken + units)
         if not done:
@@ -323,7 +344,7 @@ class Expiries:
         pot = replace(pot, receivers=pot.receivers - leg.lots)
         if pot.receivers == 0:
             # Less than one wei a lot is left over.
-            self.credit(self.backstop.account, pot.cash - pot.cash_taken)
+            self.credit(self.backstop.account, pot.cash - pot.cash_taken, now)
             pot = replace(pot, cash_taken=pot.cash)
         self.pots[place] = pot
         return leg.lots

@@ -9,7 +9,7 @@ one unit of the underlying, times lots.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final
@@ -123,8 +123,16 @@ class Expiry:
 # The assessment
 
 
-def assess(sources: Sources, snapshot: Snapshot, fixed: Mapping[int, Fixing], book: Book, now: int) -> Assessment:
-    """A book at the snapshot. `fixed` has the market's fixings by day.
+def assess(
+    sources: Sources,
+    snapshot: Snapshot,
+    fixed: Mapping[int, Fixing],
+    book: Book,
+    now: int,
+    doubtful: Callable[[], int] | None = None,
+) -> Assessment:
+    """A book at the snapshot. `fixed` has the market's fixings by day; `doubtful`, where somebody is in run-off, says
+    how much of the book's gains, wad, nobody but accounts in run-off owes.
 
     Raises:
         Reverted: "epoch": a new epoch is due and can be had; "array": one was never computed, or must and can be anew.
@@ -163,7 +171,11 @@ def assess(sources: Sources, snapshot: Snapshot, fixed: Mapping[int, Fixing], bo
 
     time_value = sum(one.time_value - one.short_legs for one in expiries)
     gains = (((time_value * reference) >> 24) + intrinsic + settled) * lot // WAD
-    excess = gains - snapshot.parameters.gain_cap * WAD
+    # Gains beyond the cap margin nothing but their own market; nor does what accounts in run-off owe.
+    cap = snapshot.parameters.gain_cap * WAD
+    if doubtful is not None and gains > requirement:
+        cap = min(cap, max(0, gains - requirement - doubtful()))
+    excess = gains - cap
 
     loss: int | None = 0
     if reading.candidate and not status & UNUSABLE:

@@ -7,9 +7,10 @@ commit, forget and fix is not modelled: here it is who calls. Nor are gas, and s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeAlias
+from functools import partial
+from typing import Final, Protocol, TypeAlias
 
 from peersettle.risk.assessments import Assessment
 from peersettle.risk.instruments import Fixing
@@ -17,6 +18,7 @@ from peersettle.spec import oracle, requirements, snapshots
 from peersettle.spec.oracle import OracleState, Reading
 from peersettle.spec.oracle_surfaces import Dated
 from peersettle.spec.requirements import Book
+from peersettle.spec.rollback import Kept
 from peersettle.spec.snapshots import (
     MAX_DAY,
     WINDOW,
@@ -91,18 +93,30 @@ class OracleReader:
         return oracle.surface_slice(self.state, feed, expiry)
 
 
-@dataclass
-class Risk:
+class Doubts(Protocol):
+    """What Risk asks of the Auction."""
+
+    def doubtful(self, market: int, positions: Sequence[tuple[int, int]], now: int) -> int:
+        """How much of what the positions of a book are worth, wad, is owed by accounts in run-off."""
+        ...
+
+
+@dataclass(eq=False)
+class Risk(Kept):
     """The contract."""
 
     oracle: Oracle
     parameters: Parameters
     backstop: Backstop
+    auction: Doubts | None = None
+    """Asked only of a market that it has called doubted."""
 
     markets: dict[int, Snapshot] = field(default_factory=dict)
     """Those that were ever refreshed."""
     fixings: dict[int, dict[int, Fixing]] = field(default_factory=dict)
     """Wad, by market and day."""
+    doubted: set[int] = field(default_factory=set)
+    """Markets in which an account in run-off owes."""
     log: list[Event] = field(default_factory=list)
 
     @property
@@ -153,7 +167,10 @@ class Risk:
         Raises:
             Reverted: "market", "epoch", "array".
         """
-        return requirements.assess(self.sources, self._market(market), self.fixings.get(market, {}), book, now)
+        doubtful = self._doubtful(market, book, now)
+        return requirements.assess(
+            self.sources, self._market(market), self.fixings.get(market, {}), book, now, doubtful
+        )
 
     def commit(self, market: int, book: Book, now: int) -> tuple[Assessment, Book]:
         """Ledger only: as `assess`, and count the requirement into the market's open risk. The book has it, too.
@@ -185,6 +202,20 @@ class Risk:
         if market not in self.markets:
             return 0, 0
         return requirements.sides(self.sources, self.markets[market], self.fixings.get(market, {}), book, now)
+
+    # Liquidation
+
+    def doubt(self, market: int, on: bool) -> None:
+        """Auction only: whether an account in run-off owes in this market. If so, what books gain there counts outside
+        it only as far as it is not `doubtful`."""
+        self.doubted = self.doubted | {market} if on else self.doubted - {market}
+
+    def candidate(self, market: int) -> int:
+        """The price that waits for its confirmation, wad; zero when there is none, or the market was never
+        refreshed."""
+        if market not in self.markets:
+            return 0
+        return self.oracle.read(self.markets[market].terms.spot_feed).candidate
 
     # Fixings
 
@@ -218,6 +249,12 @@ class Risk:
     def _market(self, market: int) -> Snapshot:
         require(market in self.markets, "market", market=market)
         return self.markets[market]
+
+    def _doubtful(self, market: int, book: Book, now: int) -> Callable[[], int] | None:
+        """What to ask how much of a book's gains is doubtful; nobody where nothing is."""
+        if market not in self.doubted or self.auction is None:
+            return None
+        return partial(self.auction.doubtful, market, book.positions, now)
 
     def _count(self, market: int, book: Book, requirement: int) -> Book:
         snapshot = self.markets[market]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
+from types import ModuleType
 from typing import Any, Final
 
 import boa
 from boa.contracts.vyper.vyper_contract import VyperContract
 from boa.util.abi import Address as BoaAddress
 from eth_abi import decode
-from tests.contracts.differential.world import actor, as_address, layout, reason_of, slot
+from tests.contracts.differential.world import actor, layout, reason_of, slot
 from tests.contracts.margin import stage as margin_stage
 from tests.contracts.margin.stage import EVERYWHERE, START, Market, Stage, account_of, expiry, packed
 from tests.contracts.mocks import rolled_back
@@ -21,11 +22,11 @@ from tests.contracts.mocks import rolled_back
 from peersettle.errors import Reverted, reverted
 from peersettle.risk.assessments import Assessment
 from peersettle.risk.parameters import AbiTerms
+from peersettle.spec import ledger_events
 from peersettle.spec.accounts import NO_BOOK
 from peersettle.spec.contract import PositionMove
-from peersettle.spec.expiries import SimplePool
+from peersettle.spec.expiries import Backstop, SimplePool
 from peersettle.spec.ledger import Ledger
-from peersettle.spec.ledger_events import Deposited, Event, Granted, Moved, Settled, Withdrawn
 from peersettle.spec.oracle import Reading
 from peersettle.spec.oracle_surfaces import Dated, Slice
 from peersettle.spec.parameters import ParametersSpec
@@ -74,13 +75,20 @@ class Outcome:
     done: bool
     reason: str | None = None
     answer: int | None = None
-    events: tuple[Event, ...] = ()
+    events: tuple[Any, ...] = ()
 
 
 @cache
 def scene() -> tuple[Stage, Ledger]:
     """What is deployed once, and the specification that equals it."""
     here = margin_stage.stage(**USUAL)
+    rules = rules_of(here)
+    pool = SimplePool(account_of(here.pool.address), 10**25)
+    return here, ledger_of(here, rules, pool)
+
+
+def rules_of(here: Stage) -> ParametersSpec:
+    """The specification of the parameters, with the stage's markets."""
     steward = address(here.steward)
     decimals = {address(here.cash.address): 6} | {address(market.token.address): 18 for market in here.markets}
     rules = ParametersSpec(steward, DELAY, DELAY, decimals)
@@ -92,9 +100,13 @@ def scene() -> tuple[Stage, Ledger]:
         now += DELAY + 1
         rules.activate(number, now)
     assert now == here.now
-    pool = SimplePool(account_of(here.pool.address), 10**25)
-    settlement, cash = address(here.settlement.address), address(here.cash.address)
-    return here, Ledger(settlement, Risk(ScriptedOracle(), rules, pool), rules, pool, cash, 10**12)
+    return rules
+
+
+def ledger_of(here: Stage, rules: ParametersSpec, pool: Backstop) -> Ledger:
+    """The specification of a stage's Ledger, with its Risk."""
+    settlement, cash, auction = (address(one.address) for one in (here.settlement, here.cash, here.auction))
+    return Ledger(settlement, Risk(ScriptedOracle(), rules, pool), rules, pool, auction, cash, 10**12)
 
 
 class LedgerWorld:
@@ -102,10 +114,14 @@ class LedgerWorld:
 
     def __init__(self, stage: Stage, spec: Ledger) -> None:
         self.stage = stage
-        self.spec = deepcopy(spec)
+        self.spec = spec
         self.tokens = {"cash": stage.cash, "eth": stage.markets[0].token, "btc": stage.markets[1].token}
         self.prices: dict[int, float] = {}
+        self.within = False
+        """Whether calls belong to one transaction."""
         self.home = BoaAddress(stage.ledger.address)
+        self.logs = [self.log_of(stage.ledger, spec, ledger_events)]
+        """Of each contract its address, its specification's log, and how to read its events."""
 
     @classmethod
     @contextmanager
@@ -114,7 +130,11 @@ class LedgerWorld:
         stage, spec = scene()
         with rolled_back():
             boa.env.evm.patch.timestamp = START + 2 * (DELAY + 1)
-            yield cls(stage, spec)
+            yield cls(stage, deepcopy(spec))
+
+    @staticmethod
+    def log_of(where: VyperContract, spec: Any, kinds: ModuleType) -> tuple[bytes, list[Any], dict[bytes, Any]]:
+        return bytes.fromhex(where.address[2:]), spec.log, readers(where, kinds)
 
     @property
     def now(self) -> int:
@@ -145,10 +165,17 @@ class LedgerWorld:
 
     def do(self, where: VyperContract, verb: str, sender: Address, arguments: Sequence[Any], expected: Any) -> Outcome:
         """Make a call of a contract, and `expected` of the specification, which must agree on all that comes of it."""
+        if not self.within:
+            self.begin_transaction()
         happened = self._on_chain(where, verb, sender, arguments)
         wanted = self._in_spec(expected)
         assert happened == wanted, f"{verb}{tuple(arguments)}: {happened} is not {wanted}"
         return happened
+
+    def begin_transaction(self) -> None:
+        """What happened in the one before is forgotten."""
+        boa.env.evm.vm.state.clear_transient_storage()
+        self.spec.begin_transaction()
 
     def _on_chain(self, where: VyperContract, verb: str, sender: Address, arguments: Sequence[Any]) -> Outcome:
         data = getattr(where, verb).prepare_calldata(*arguments)
@@ -156,17 +183,22 @@ class LedgerWorld:
         output = bytes(done.output)
         if done.is_error:
             return Outcome(False, reason_of(output))
-        mine = bytes.fromhex(self.home[2:])
-        events = tuple(event_of(topics, data) for at, topics, data in done.get_log_entries() if at == mine)
-        return Outcome(True, None, int.from_bytes(output, "big") if len(output) == 32 else None, events)
+        events = []
+        for home, _, known in self.logs:
+            for at, topics, data in done.get_log_entries():
+                words = [topic.to_bytes(32, "big") for topic in topics]
+                if at == home and words[0] in known:
+                    events.append(known[words[0]](words[1:], data))
+        return Outcome(True, None, int.from_bytes(output, "big") if len(output) == 32 else None, tuple(events))
 
     def _in_spec(self, expected: Any) -> Outcome:
-        logged = len(self.spec.log)
+        logged = [len(log) for _, log, _ in self.logs]
         try:
             answer = expected()
         except Reverted as refusal:
             return Outcome(False, refusal.values.get("reason", refusal.reason))
-        return Outcome(True, None, answer, tuple(self.spec.log[logged:]))
+        events = [event for (_, log, _), n in zip(self.logs, logged, strict=True) for event in log[n:]]
+        return Outcome(True, None, answer, tuple(events))
 
     # The Ledger
 
@@ -180,7 +212,7 @@ class LedgerWorld:
             "deposit",
             depositor,
             (self.home, account, token.address, amount, []),
-            lambda: spec.credit(spec.settlement, account, address(token.address), amount, depositor),
+            lambda: spec.credit(spec.settlement, account, address(token.address), amount, depositor, self.now),
         )
 
     def withdraw(self, sender: Address, account: int, name: str, amount: int, receiver: Address) -> Outcome:
@@ -305,29 +337,41 @@ class LedgerWorld:
         except Reverted as refusal:
             return str(refusal.values.get("reason", refusal.reason))
 
+    def owed(self, account: int) -> int:
+        """To the backstop, wad."""
+        return self.pool.loans.get(account, 0)
+
     # Equality of everything else
 
     def assert_equal(self) -> None:
         """Every word of the Ledger's storage, every market's snapshot, token held and loan is the specification's."""
-        expected = self._storage()
-        touched = boa.env.sstore_trace.get(self.home, set())
-        written = {place: boa.env.get_storage(self.home, place) for place in touched | set(expected)}
-        wrong = {
-            place: (word, expected.get(place, 0)) for place, word in written.items() if word != expected.get(place, 0)
-        }
-        assert not wrong, f"slots, on chain and in the specification: {wrong}"
+        self.assert_storage(self.stage.ledger, self._storage())
         for market in self.stage.markets:
             assert tuple(self.stage.risk.snapshot(market.number)) == self.risk.snapshot(market.number)
         for token in self.tokens.values():
             balance = slot(layout(token)["erc20"]["balanceOf"]["slot"], self.home)
             assert boa.env.get_storage(token.address, balance) == self.spec.held.get(address(token.address), 0)
+        self.assert_pool_equal()
+
+    def assert_storage(self, where: VyperContract, expected: dict[int, int], unused: Container[int] = ()) -> None:
+        """All that a contract ever wrote is as expected."""
+        home = BoaAddress(where.address)
+        touched = boa.env.sstore_trace.get(home, set())
+        written = {place: boa.env.get_storage(home, place) for place in touched | set(expected) if place not in unused}
+        wrong = {
+            place: (word, expected.get(place, 0)) for place, word in written.items() if word != expected.get(place, 0)
+        }
+        assert not wrong, f"slots, on chain and in the specification: {wrong}"
+
+    def assert_pool_equal(self) -> None:
+        """Every loan."""
         loans = layout(self.stage.pool)["loans"]["slot"]
         for account, amount in self.pool.loans.items():
             assert boa.env.get_storage(self.stage.pool.address, slot(loans, account)) == amount
 
     def assert_views_equal(self) -> None:
         """The Ledger's own readers say what the specification's do."""
-        for account in (*ACCOUNTS, self.pool.account):
+        for account in {*ACCOUNTS, *self.spec.accounts.heads}:
             head = self.spec.accounts.head(account)
             assert self.stage.head(account) == (head.cash, head.book, sum(1 << market for market in head.markets))
             for market in self.stage.markets:
@@ -336,10 +380,10 @@ class LedgerWorld:
                 assert (header, list(words)) == (book.header, book.words)
             try:
                 health = self.spec.health(account, self.now)
-                wanted: Any = (health.equity, health.maintenance, health.initial)
+                wanted: Any = (health.equity, health.maintenance, health.initial, health.unpriced)
             except Reverted as refusal:
                 wanted = margin_stage.Refused(refusal.values.get("reason", refusal.reason))
-            answer = self.stage.health(account)
+            answer = self.stage.call(self.stage.ledger, "health", account)
             found = answer if isinstance(answer, margin_stage.Refused) else tuple(answer)
             assert found == wanted, f"health of {account}: {found} is not {wanted}"
         for (number, series), lots in self.spec.expiries.open_interest.items():
@@ -357,12 +401,14 @@ class LedgerWorld:
         accounts, expiries = self.spec.accounts, self.spec.expiries
         for account, head in accounts.heads.items():
             markets = sum(1 << market for market in head.markets)
-            words[slot(base["heads"], account)] = (head.cash % 2**128) << 128 | head.book << 64 | markets
+            words[slot(base["heads"], account)] = (
+                (head.cash % 2**128) << 128 | head.run_off << 127 | head.book << 64 | markets
+            )
         for (number, market), book in accounts.books.items():
             first = base["books"] + key_of(number, market)
             words |= {first + index: word for index, word in enumerate((book.header, *book.words))}
         words[base["opened"]] = accounts.opened
-        for named, grant in self.spec.grants.items():
+        for named, grant in self.spec.sessions.grants.items():
             first = slot(base["grants"], named)
             words |= {first: grant.account, first + 1: grant.scopes | grant.expires << 8}
         for (market, series), lots in expiries.open_interest.items():
@@ -389,35 +435,19 @@ def owner_of(account: int) -> Address:
     return address(f"0x{account >> 96:040x}")
 
 
-EVENTS: Final[dict[str, Any]] = {
-    "Deposited(uint256,address,uint256,address)": lambda topics, data: Deposited(
-        int.from_bytes(topics[0], "big"), as_address(topics[1]), *named(["uint256", "address"], data)
-    ),
-    "Withdrawn(uint256,address,uint256,address)": lambda topics, data: Withdrawn(
-        int.from_bytes(topics[0], "big"), as_address(topics[1]), *named(["uint256", "address"], data)
-    ),
-    "Moved(bytes32,uint256,uint256,uint256,uint256)": lambda topics, data: Moved(
-        topics[0],
-        int.from_bytes(topics[1], "big"),
-        int.from_bytes(topics[2], "big"),
-        *decode(["uint256"] * 2, data),
-    ),
-    "Granted(uint256,address,uint256,uint256)": lambda topics, data: Granted(
-        int.from_bytes(topics[0], "big"), as_address(topics[1]), *decode(["uint256"] * 2, data)
-    ),
-    "Settled(uint256,uint256,uint256,uint256,uint256)": lambda topics, data: Settled(
-        *(int.from_bytes(topic, "big") for topic in topics), *decode(["uint256"] * 2, data)
-    ),
-}
+def readers(where: VyperContract, kinds: ModuleType) -> dict[bytes, Callable[[list[bytes], bytes], Any]]:
+    """By the hash of its signature, what makes of each event of a contract its namesake in a module."""
+    found: dict[bytes, Callable[[list[bytes], bytes], Any]] = {}
+    for event in where.abi:
+        if event["type"] == "event":
+            signature = f"{event['name']}({','.join(one['type'] for one in event['inputs'])})"
+            found[keccak(signature.encode())] = partial(event_of, getattr(kinds, event["name"]), event["inputs"])
+    return found
 
 
-def named(types: list[str], data: bytes) -> tuple[Any, ...]:
-    """Decoded, addresses checksummed."""
-    return tuple(address(value) if isinstance(value, str) else value for value in decode(types, data))
-
-
-def event_of(topics: Sequence[int], data: bytes) -> Event:
-    words = [topic.to_bytes(32, "big") for topic in topics]
-    reader = next(reader for name, reader in EVENTS.items() if keccak(name.encode()) == words[0])
-    event: Event = reader(words[1:], data)
-    return event
+def event_of(kind: Any, inputs: list[dict[str, Any]], topics: list[bytes], data: bytes) -> Any:
+    """Indexed fields are topics, the others data."""
+    rest = iter(decode([one["type"] for one in inputs if not one["indexed"]], data))
+    indexed = iter(topics)
+    values = [decode([one["type"]], next(indexed))[0] if one["indexed"] else next(rest) for one in inputs]
+    return kind(*(address(value) if isinstance(value, str) else value for value in values))

@@ -195,6 +195,11 @@ def enriching(draw: Draw, world: World, market: int, near: int) -> None:  # noqa
     world.capital(draw(st.sampled_from((0, 20 * WAD - 1, 20 * WAD, 10**27))))
 
 
+def doubting(draw: Draw, world: World, market: int, near: int) -> None:  # noqa: ARG001
+    """Somebody in run-off owes what this market's books have gained, or a part of it."""
+    world.doubt(market, draw(st.integers(0, 3)) != 0, draw(st.one_of(st.just(0), sizes(10**24), sizes(10**30))))
+
+
 def tightening(draw: Draw, world: World, market: int, near: int) -> None:  # noqa: ARG001
     changes = {
         "scan": (1_311, 13_107, 20_000, 32_768),

@@ -75,6 +75,33 @@ class Pool:
         return self.wealth
 
 
+DOUBTS: Final = """
+# pragma version 0.4.3
+# pragma evm-version cancun
+amount: uint256
+
+@external
+def set_amount(amount: uint256):
+    self.amount = amount
+
+@external
+@view
+def doubtful(market: uint256, words: DynArray[uint256, 8]) -> uint256:
+    return self.amount
+"""
+"""An Auction reduced to what it calls doubtful, wad."""
+
+
+@dataclass
+class Doubts:
+    """As that."""
+
+    amount: int = 0
+
+    def doubtful(self, _market: int, _positions: Sequence[tuple[int, int]], _now: int) -> int:
+        return self.amount
+
+
 @dataclass(frozen=True)
 class Refused:
     """A call reverted, and why."""
@@ -89,6 +116,7 @@ class Stage:
     oracle: VyperContract
     rules: VyperContract
     pool: VyperContract
+    auction: VyperContract
     risk: VyperContract
     ledger: str
     steward: str
@@ -105,7 +133,8 @@ def stage() -> Stage:
         contract("Parameters").deploy(steward, DELAY, RAMP),
         load("SimplePool", ledger),
     )
-    risk = contract("Risk").deploy(ledger, oracle, rules, pool)
+    auction = boa.loads(DOUBTS)
+    risk = contract("Risk").deploy(ledger, oracle, rules, pool, auction)
     listed = ParametersSpec(address(steward), DELAY, RAMP)
     for number, (lot, tick, changes) in enumerate(MARKETS):
         terms = (bytes([1, number]) * 16, bytes([2, number]) * 16, ZERO_ADDRESS, 0, lot, tick)
@@ -114,7 +143,8 @@ def stage() -> Stage:
         boa.env.evm.patch.timestamp += DELAY
         rules.activate(number)
         listed.activate(number, boa.env.evm.patch.timestamp)
-    return Stage(oracle, rules, pool, risk, ledger, steward, Risk(ScriptedOracle(), listed, Pool()))
+    spec = Risk(ScriptedOracle(), listed, Pool(), Doubts())
+    return Stage(oracle, rules, pool, auction, risk, ledger, steward, spec)
 
 
 class World:
@@ -191,6 +221,14 @@ class World:
     def capital(self, amount: int) -> None:
         self.spec.backstop.wealth = amount
         self.stage.pool.set_capital(amount)
+
+    def doubt(self, market: int, on: bool, amount: int) -> None:
+        """Accounts in run-off owe in a market, or not any more; so much of every book's gains, wad."""
+        assert isinstance(self.spec.auction, Doubts)
+        self.stage.auction.set_amount(amount)
+        self.spec.auction.amount = amount
+        assert self.on_chain("doubt", (market, on), self.stage.auction.address) is None
+        self.spec.doubt(market, on)
 
     def tighten(self, market: int, changes: dict[str, int]) -> None:
         """Announce other parameters and put them in force, half of the way: two delays go by."""

@@ -82,7 +82,7 @@ def books():
     settlement, maker, taker = (boa.env.generate_address() for _ in range(3))
     risk = boa.loads_partial(FREE_RISK).deploy()
     anything = boa.env.generate_address()
-    ledger = contract("Ledger", settlement, risk, anything, anything, load("Token", "USD Coin", "USDC", 6))
+    ledger = contract("Ledger", settlement, risk, anything, anything, anything, load("Token", "USD Coin", "USDC", 6))
     return Books(ledger, settlement, account_of(maker), account_of(taker))
 
 

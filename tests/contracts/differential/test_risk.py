@@ -76,6 +76,8 @@ def test_books(world, examples, market, left):
         drawing.fixing,
         drawing.fixing,
         drawing.refreshing,
+        drawing.doubting,
+        drawing.doubting,
     )
 
     @settings(max_examples=examples(16))
@@ -218,3 +220,20 @@ def test_what_is_refused(world):
     assert world.on_chain("commit", (0, 0, [])) == Refused("ledger")
     assert world.on_chain("forget", (0, 0)) == Refused("ledger")
     assert world.on_chain("fix", (0, NEAR)) == Refused("ledger")
+    assert world.on_chain("doubt", (0, True)) == Refused("auction")
+
+
+def test_what_is_doubtful_margins_its_own_market_alone(world):
+    """Gains that nobody but accounts in run-off owes are needed in full, however high the cap is."""
+    prepared(world, 0, 30 * HOUR)
+    book = Book(0, 0, 0, ((series(NEAR, 1_500, CALL), 400),))
+    free = world.assess(0, book)
+    gains = free.worth
+    assert free.maintenance < gains
+    for doubtful in (0, 1, WAD, gains - free.requirement, gains, 2 * gains):
+        world.doubt(0, True, doubtful)
+        found = world.assess(0, book)
+        assert found.maintenance == min(gains, free.requirement + doubtful)
+        assert found.worth == gains
+    world.doubt(0, False, gains)
+    assert world.assess(0, book) == free

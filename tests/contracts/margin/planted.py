@@ -28,7 +28,7 @@ class Rule:
     """Text of a source that must be there once, and what stands there when the rule is taken out."""
 
     contract: str
-    """The contract to compile again: Ledger or Risk."""
+    """The contract to compile again."""
     source: str
     """The file, in the folder of the contracts."""
     text: str
@@ -62,9 +62,13 @@ def _compiled(rule: Rule) -> VyperDeployer:
 def planted(stage: Stage, rule: Rule) -> None:
     """From now on the stage's contract is without a rule."""
     arguments = {
-        "Risk": (stage.ledger.address, stage.oracle, stage.parameters, stage.pool),
-        "Ledger": (stage.settlement, stage.risk, stage.parameters, stage.pool, stage.cash),
+        "Risk": (stage.ledger.address, stage.oracle, stage.parameters, stage.pool, stage.auction),
+        "Ledger": (stage.settlement, stage.risk, stage.parameters, stage.pool, stage.auction, stage.cash),
+        "Auction": (stage.ledger.address, stage.risk, stage.pool),
+        "Backstop": (stage.ledger.address, stage.auction.address, stage.cash),
     }[rule.contract]
-    standing = {"Risk": stage.risk, "Ledger": stage.ledger}[rule.contract]
+    standing = {"Risk": stage.risk, "Ledger": stage.ledger, "Auction": stage.auction, "Backstop": stage.pool}[
+        rule.contract
+    ]
     twin = _compiled(rule).deploy(*arguments)
     boa.env.set_code(standing.address, boa.env.get_code(twin.address))

@@ -124,6 +124,7 @@ class Stage:
     parameters: VyperContract
     settlement: VyperContract
     pool: VyperContract
+    auction: VyperContract
     risk: VyperContract
     ledger: VyperContract
     cash: VyperContract
@@ -165,9 +166,16 @@ class Stage:
         self.markets.append(market)
         return market
 
-    def call(self, contract: VyperContract, verb: str, *args: Any, sender: str | None = None) -> Any:
-        """What a call answers, decoded, or a `Refused` with its reason. Nothing of a refused call remains."""
+    def call(
+        self, contract: VyperContract, verb: str, *args: Any, sender: str | None = None, going_on: bool = False
+    ) -> Any:
+        """What a call answers, decoded, or a `Refused` with its reason. Nothing of a refused call remains.
+
+        Each call is a transaction, or the last one's is `going_on`.
+        """
         function = getattr(contract, verb)
+        if not going_on:
+            boa.env.evm.vm.state.clear_transient_storage()
         computation = boa.env.execute_code(
             to_address=contract.address,
             data=function.prepare_calldata(*args),
@@ -282,7 +290,8 @@ class Stage:
 
     def health(self, account: int) -> Any:
         """Equity, maintenance, initial; or a `Refused`."""
-        return self.call(self.ledger, "health", account)
+        answer = self.call(self.ledger, "health", account)
+        return answer if isinstance(answer, Refused) else answer[:3]
 
 
 @dataclass(frozen=True)
@@ -304,20 +313,24 @@ def contract(name: str, *args: Any, **options: Any) -> VyperContract:
     return deployer(name).deploy(*args, **options)
 
 
-def stage(**parameters: int) -> Stage:
-    """Deploy everything and list the markets with these parameters instead of the usual ones."""
+def stage(backstop: bool = False, **parameters: int) -> Stage:
+    """Deploy everything and list the markets with these parameters instead of the usual ones.
+
+    Behind the accounts stands a pool whose limits the test sets, or the real backstop, which has nothing yet.
+    """
     boa.env.evm.patch.timestamp = START
     steward = boa.env.generate_address()
     oracle, rules = load("ScriptedOracle"), contract("Parameters", steward, 3_600, 3_600)
     permit2 = load("Permit2")
     settlement = contract("Settlement", permit2)
     cash = load("Token", "USD Coin", "USDC", 6)
-    # Risk and the backstop know the Ledger before it is there.
-    place = boa.env.generate_address()
-    pool = load("SimplePool", place)
-    risk = contract("Risk", place, oracle, rules, pool)
-    ledger = contract("Ledger", settlement, risk, rules, pool, cash, override_address=place)
-    found = Stage(oracle, rules, settlement, pool, risk, ledger, cash, steward, permit2)
+    # They know one another before they are there.
+    ledger_at, auction_at = boa.env.generate_address(), boa.env.generate_address()
+    pool = contract("Backstop", ledger_at, auction_at, cash) if backstop else load("SimplePool", ledger_at)
+    risk = contract("Risk", ledger_at, oracle, rules, pool, auction_at)
+    auction = contract("Auction", ledger_at, risk, pool, override_address=auction_at)
+    ledger = contract("Ledger", settlement, risk, rules, pool, auction, cash, override_address=ledger_at)
+    found = Stage(oracle, rules, settlement, pool, auction, risk, ledger, cash, steward, permit2)
     found.list_market("ETH", 10**16, 10**18, **parameters)
     found.list_market("BTC", 10**15, 10**19, **parameters)
     return found

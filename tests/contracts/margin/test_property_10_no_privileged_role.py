@@ -1,7 +1,7 @@
 """Property 10: no privileged role changes a balance or a position, or stops a withdrawal or a risk reduction.
 
 Every function of Ledger, Risk and Parameters is called as the steward, as a stranger and as the backstop, with all that
-such a caller could want to say.
+such a caller could want to say. One is left out: the backstop may have the Ledger pay, and its code says for whom.
 """
 
 from itertools import product
@@ -43,6 +43,7 @@ def wishes(margin: Stage, victim: int, caller: str, item: int) -> dict[str, list
         "uint256": [0, 1, victim, mine, item, packed(), 2**256 - 1],
         "address": [caller, owner_of(victim), margin.cash.address, eth.token.address],
         "bytes32": [b"\0" * 32, eth.spot_feed],
+        "bool": [False, True],
         "uint256[]": [[], [victim], [item]],
         "tuple[]": [[], [(victim, mine, item, 1)], [(victim, mine, 0, 10**6)]],
         "tuple": [(eth.spot_feed, eth.surface_feed, margin.cash.address, 10**12, 10**16, 10**18)],
@@ -56,6 +57,8 @@ def attempts(function, values):
 
 
 CHANGING = ("Ledger", "Risk", "Parameters")
+TRUSTED = {("backstop", "pay")}
+"""From a depositor's own account, when it deposits, and from the pool's."""
 
 
 @pytest.mark.parametrize("role", ["steward", "stranger", "backstop", "oracle"])
@@ -73,6 +76,8 @@ def test_no_call_of_another_changes_what_an_account_has(margin: Stage, scene, ro
     tried = done = 0
     for function in contract.abi:
         if function["type"] != "function" or function["stateMutability"] in ("view", "pure"):
+            continue
+        if (role, function["name"]) in TRUSTED:
             continue
         for arguments in attempts(function, values):
             tried += 1

@@ -1,6 +1,7 @@
 """After any sequence of calls Ledger and Risk are as specified, and nothing is made, lost or owed twice."""
 
 from collections import defaultdict
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -24,8 +25,8 @@ from tests.contracts.margin.stage import CASH, DAY, FORWARD, Market, day_of, exp
 
 from peersettle.errors import Reverted
 from peersettle.risk.assessments import Assessment
-from peersettle.spec.ledger import SESSION, TRADE, WITHDRAW, slot_of
 from peersettle.spec.requirements import UNUSABLE
+from peersettle.spec.sessions import SESSION, TRADE, WITHDRAW, slot_of
 from peersettle.spec.snapshots import is_due
 from peersettle.types import WAD, Address, Hash32, address
 
@@ -44,11 +45,15 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self._fresh = LedgerWorld.fresh()
+        self._fresh = self.fresh()
         self.world = self._fresh.__enter__()
         self.markets = self.world.stage.markets
         self.days: set[int] = set()
-        self.pool = self.world.pool.account
+        self.pool = self.world.spec.backstop.account
+
+    def fresh(self) -> AbstractContextManager[LedgerWorld]:
+        """The world of one run."""
+        return LedgerWorld.fresh()
 
     def teardown(self) -> None:
         try:
@@ -77,11 +82,15 @@ class LedgerMachine(RuleBasedStateMachine):
         for account in ACCOUNTS:
             self.world.deposit(owner_of(account), account, "cash", self.draw(data, 3_000, 10_000, 40_000) * 10**6)
         self.world.deposit(owner_of(ACCOUNTS[0]), ACCOUNTS[0], "eth", 5 * WAD)
-        self.world.deposit(keeper.address, self.pool, "cash", 20_000 * 10**6)
+        self.fill_pool(data)
         for _ in range(2):
             self.trade(data)
         for account in ACCOUNTS[:3]:
             self.lever(account)
+
+    def fill_pool(self, _data: st.DataObject) -> None:
+        """The backstop gets what it may lend."""
+        self.world.deposit(keeper.address, self.pool, "cash", 20_000 * 10**6)
 
     def lever(self, account: int) -> None:
         """Take out all cash that margin does not need; a wei more it needs."""
@@ -173,7 +182,8 @@ class LedgerMachine(RuleBasedStateMachine):
         market = self.markets[number]
         lots = self.world.positions(account, market)[item]
         others = [other for other in ACCOUNTS if self.world.positions(other, market).get(item, 0) * lots < 0]
-        other = self.draw(data, *(others if not self.chance(data, 4) else set(ACCOUNTS) - {account}))
+        others = others if others and not self.chance(data, 4) else [one for one in ACCOUNTS if one != account]
+        other = self.draw(data, *others)
         if self.chance(data, 4):
             legs = [(number << 36 | item, lots) for item, lots in self.world.positions(account, market).items()]
         else:
@@ -263,28 +273,31 @@ class LedgerMachine(RuleBasedStateMachine):
         """As anybody would before a call: a fresh price, surfaces, arrays."""
         for market in self.markets:
             wanted = {item for number, item in items if number == market.number and expiry(item >> 22) > self.world.now}
-            if not any(number == market.number for number, _ in items):
-                continue
-            reading = self.world.oracle.readings[Hash32(market.spot_feed)]
-            if self.world.now > reading.observed_at + 100:
-                self.world.price(market, self.world.prices[market.number])
-            feed = Hash32(market.surface_feed)
-            known = {item >> 22: self.world.oracle.slices.get((feed, expiry(item >> 22))) for item in wanted}
-            if any(found is None or self.world.now > found.observed_at + 3_000 for found in known.values()):
-                self.world.surface(market, sorted(known))
-            stale = self.stale(market, sorted(wanted))
-            if stale:
-                self.told("refresh", self.world.refresh(market, stale[:32]))
+            if any(number == market.number for number, _ in items):
+                self.prepare_market(market, wanted)
 
-    def stale(self, market: Market, wanted: list[int]) -> list[int]:
-        """Those whose arrays must be computed; all when an epoch is due."""
+    def prepare_market(self, market: Market, wanted: set[int]) -> None:
+        """The same of one market."""
+        reading = self.world.oracle.readings[Hash32(market.spot_feed)]
+        if self.world.now > reading.observed_at + 100:
+            self.world.price(market, self.world.prices[market.number])
+        feed = Hash32(market.surface_feed)
+        known = {item >> 22: self.world.oracle.slices.get((feed, expiry(item >> 22))) for item in wanted}
+        if any(found is None or self.world.now > found.observed_at + 3_000 for found in known.values()):
+            self.world.surface(market, sorted(known))
+        stale = self.stale(market, sorted(wanted))
+        if stale is not None:
+            self.told("refresh", self.world.refresh(market, stale[:32]))
+
+    def stale(self, market: Market, wanted: list[int]) -> list[int] | None:
+        """Those whose arrays must be computed; all when an epoch is due. None when everything is as it should be."""
         risk, now = self.world.risk, self.world.now
         if market.number not in risk.markets:
             return wanted
         known = risk.markets[market.number]
         if is_due(risk.sources, known, risk.oracle.read(known.terms.spot_feed).value, wanted, now):
             return wanted
-        return [item for item in wanted if risk.array(market.number, item) >> 236 != known.epoch]
+        return [item for item in wanted if risk.array(market.number, item) >> 236 != known.epoch] or None
 
     # What happens around it
 
@@ -396,13 +409,10 @@ class LedgerMachine(RuleBasedStateMachine):
             self.settle_account(account, keeper.address)
 
     def settle_account(self, account: int, sender: Address, *others: int) -> None:
-        before = len(self.world.pool.loans), len(self.world.pool.released)
         outcome = self.told("expire", self.world.expire(sender, account, *others))
         event(f"expired positions: {min(len(outcome.events), 3)}")
-        if len(self.world.pool.loans) > before[0]:
+        if any(self.world.owed(account) for account in (account, *others)):
             event("expired by a loan")
-        if len(self.world.pool.released) > before[1]:
-            event("expired with cover")
         for pot in self.world.spec.expiries.pots.values():
             event(f"pot: units {pot.units > 0}, shortfall {pot.shortfall > 0}, covered {pot.covered}")
 
@@ -446,7 +456,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @invariant()
     def less_than_no_cash_is_a_loan(self) -> None:
         for account, head in self.world.spec.accounts.heads.items():
-            assert max(-head.cash, 0) == self.world.pool.loans.get(account, 0)
+            assert max(-head.cash, 0) == self.world.owed(account)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from peersettle.bindings import MarginDesk, Oracle, Settlement, Token
+from peersettle.bindings import Backstop, MarginDesk, Oracle, Settlement, Token
 from peersettle.chain import (
     Call,
     Chain,
@@ -112,15 +112,17 @@ class Stage:
                 self.sender.send(self.token(symbol).mint(owner, units))
 
     def back(self, usdc: str) -> None:
-        """Put cash of the deployer's into the pool's account."""
-        units = to_units(usdc, 6)
-        self.sender.send(self.token("USDC").mint(self.sender.address, units))
-        self.sender.send(self.token("USDC").approve(self.deployment.settlement, units))
+        """The deployer's cash, through its account, into the backstop."""
+        units, me = to_units(usdc, 6), self.sender.address
         assert self.deployment.ledger
-        assert self.deployment.backstop
-        pool = Account(self.deployment.backstop)
         cash = self.deployment.tokens["USDC"]
-        self.sender.send(self.settlement.deposit(self.deployment.ledger, pool, cash, units))
+        for call in (
+            self.token("USDC").mint(me, units),
+            self.token("USDC").approve(self.deployment.settlement, units),
+            self.settlement.deposit(self.deployment.ledger, Account(me), cash, units),
+            Backstop(self.chain, self.deployment).deposit(units, me),
+        ):
+            self.sender.send(call)
 
 
 def build(chain: Chain, sender: TransactionSender, directory: Path, *, listed: bool = True) -> Stage:

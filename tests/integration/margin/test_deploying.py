@@ -8,8 +8,8 @@ from tests.integration.cli.conftest import Peer
 from tests.integration.margin.stage import build
 
 from peersettle.bindings import MarginDesk
-from peersettle.chain import Call, Deployment, TransactionSender, artifact, deploy_margin, embedded, fund
-from peersettle.errors import InvalidField, NotDeployed, NotOwner, OneLedgerOnly, Reverted
+from peersettle.chain import Deployment, TransactionSender, deploy_margin, embedded, fund
+from peersettle.errors import InvalidField, NotDeployed, Reverted
 from peersettle.signing import KeySigner
 
 ETHER = 10**18
@@ -72,7 +72,7 @@ def test_the_ledger_is_where_risk_and_backstop_were_told(bare):
 def test_another_contract_in_the_record_is_found_out(bare):
     other = again(bare, without_margin(bare), force=True)
     bare.deployment.save(bare.directory)
-    for name in ("ledger", "risk", "parameters", "backstop"):
+    for name in ("ledger", "risk", "parameters", "backstop", "auction"):
         with pytest.raises(NotDeployed):
             replace(bare.deployment, **{name: getattr(other, name)}).verify(bare.chain)
     with pytest.raises(NotDeployed):
@@ -107,29 +107,9 @@ def test_an_interrupted_deployment_goes_on_and_the_addresses_fit(bare, at, other
     nonce = bare.chain.nonce(signer.address)
     done = again(bare, before, sender)
     done.verify(bare.chain)
-    lacking = {"Risk": 2, "Ledger": 1}[at]
-    assert bare.chain.nonce(signer.address) - nonce == (lacking if not others_between else 3)
+    lacking = {"Risk": 3, "Ledger": 1}[at]
+    assert bare.chain.nonce(signer.address) - nonce == (lacking if not others_between else 4)
     bare.deployment.save(bare.directory)
-
-
-def test_the_demo_pool_has_what_its_deployer_brought_and_takes_out(bare):
-    bare.back("1000")
-    pool, functions = bare.deployment.backstop, artifact("DemoPool").functions
-    capital = functions["capital"]
-    assert capital.decode(bare.chain.call(pool, capital.selector)) == (1_000 * 10**18,)
-    usdc = bare.token("USDC")
-    out = Call(pool, functions["withdraw"].encode(usdc.address, 400 * 10**6))
-    stranger = KeySigner.random()
-    fund(bare.chain, stranger.address, ETHER)
-    with pytest.raises(NotOwner):
-        bare.chain.simulate(out, stranger.address)
-    for name in ("lend", "repaid"):
-        with pytest.raises(OneLedgerOnly):
-            bare.chain.simulate(Call(pool, functions[name].encode(1, 1)), stranger.address)
-    before = usdc.balance(bare.sender.address)
-    bare.sender.send(out)
-    assert usdc.balance(bare.sender.address) == before + 400 * 10**6
-    assert capital.decode(bare.chain.call(pool, capital.selector)) == (600 * 10**18,)
 
 
 def test_delays_are_bounded_before_anything_is_spent(bare):

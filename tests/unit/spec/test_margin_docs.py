@@ -190,7 +190,9 @@ def settle_the_table(rows):
     series, forward = (ETH.parse(f"ETH-{name}").series for name in ("26JUN26-3000-C", "26SEP26-2500-F"))
     desk.risk.refresh(0, [forward, series], world.now)
     pool = SimplePool(1 << 200, loan_limit=1_000 * WAD, reserve_limit=90 * WAD)
-    ledger = Ledger(ZERO_ADDRESS, desk.risk, ParametersSpec(ZERO_ADDRESS, DAY, DAY), pool, ZERO_ADDRESS, 1)
+    ledger = Ledger(
+        ZERO_ADDRESS, desk.risk, ParametersSpec(ZERO_ADDRESS, DAY, DAY), pool, ZERO_ADDRESS, ZERO_ADDRESS, 1
+    )
     accounts, expiries = ledger.accounts, ledger.expiries
     accounts.pay(pool.account, 10_000 * WAD)
     owners = [number << 96 for number in range(1, len(rows) + 1)]

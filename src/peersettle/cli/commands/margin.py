@@ -24,10 +24,6 @@ NumberArgument = Annotated[int, typer.Argument(help="The market's number.", meta
 def deploy(
     context: typer.Context,
     cash: Annotated[str, typer.Option(help="The settlement currency.", metavar="TOKEN")] = "USDC",
-    backstop: Annotated[
-        str | None,
-        typer.Option(help="The contract that bears what accounts cannot; else a DemoPool.", metavar="ADDRESS"),
-    ] = None,
     steward: Annotated[
         str | None, typer.Option(help="Who may propose markets and risk parameters; else nobody.", metavar="ADDRESS")
     ] = None,
@@ -37,13 +33,13 @@ def deploy(
     key: KeyOption = None,
     password_file: PasswordFileOption = None,
 ) -> None:
-    """Deploy Parameters, Risk and the Ledger, and add them to the record of the chain. Needs an Oracle.
+    """Deploy Parameters, Backstop, Risk, Auction and Ledger, and add them to the record of the chain.
 
-    Without --backstop a DemoPool stands behind the accounts, which is for trying things only.
+    Needs an Oracle.
     """
     from peersettle.chain import deploy_margin
     from peersettle.config import parse_duration
-    from peersettle.types import ZERO_ADDRESS, address
+    from peersettle.types import ZERO_ADDRESS
 
     run = invocation(context)
     desk = run.desk
@@ -55,7 +51,6 @@ def deploy(
             desk.sender(desk.signer(key, password_file)),
             before,
             currency.address,
-            backstop=address(backstop, "backstop") if backstop else None,
             steward=desk.party(steward) if steward else ZERO_ADDRESS,
             delay=parse_duration(delay, "delay"),
             ramp=parse_duration(ramp, "ramp"),
@@ -63,12 +58,12 @@ def deploy(
             force=again,
         )
     is_new = deployment.ledger != before.ledger
-    parts = {name: getattr(deployment, name) for name in ("ledger", "risk", "parameters", "backstop", "cash")}
+    parts = {
+        name: getattr(deployment, name) for name in ("ledger", "risk", "parameters", "backstop", "auction", "cash")
+    }
     run.out.json({"deployed": is_new, "chain_id": deployment.chain_id, **parts, "block": deployment.ledger_block})
     run.out.done(f"{'deployed' if is_new else 'deployed already'} on chain {deployment.chain_id}")
     run.out.table("", ("contract", "address"), [(name.capitalize(), str(where)) for name, where in parts.items()])
-    if is_new and backstop is None:
-        run.out.warn("a DemoPool stands behind the accounts: for trying things only")
     if is_new:
         run.out.hint("the steward: peersettle margin propose FILE")
 

@@ -4,7 +4,7 @@
 @license MIT
 @notice An account is its owner's address and a sub-account: nothing is registered. Its book id lets a whole account change hands in two writes.
 @dev Layouts, from bit 0:
-     head     = markets 64 | book id 64 | cash 128 (wad, two's complement)
+     head     = markets 64 | book id 63 | in run-off 1 | cash 128 (wad, two's complement)
      header   = count 8 | addition 56 | requirement 56 | free 40 | collateral 96 (wad)
      position = lots 28 (two's complement) | kind 2 | strike 20 | day 14; four to a word from the low end, the greatest series first, so
                 that what expires next stands at the end.
@@ -14,10 +14,12 @@ MAX_WORDS: constant(uint256) = 8
 MAX_POSITIONS: constant(uint256) = 32
 MAX_MARKETS: constant(uint256) = 8
 MARKETS_MASK: constant(uint256) = 2**64 - 1
-BOOK_MASK: constant(uint256) = (2**64 - 1) << 64
+BOOK_MASK: constant(uint256) = (2**63 - 1) << 64
+RUN_OFF: constant(uint256) = 1 << 127
 LOW_MASK: constant(uint256) = 2**128 - 1
 ONE: constant(uint256) = 1
 M64: constant(uint256) = 2**64 - 1
+M63: constant(uint256) = 2**63 - 1
 LOTS_MASK: constant(uint256) = 2**28 - 1
 LOT_SIGN: constant(uint256) = 2**27
 COUNT_MASK: constant(uint256) = 255
@@ -44,7 +46,7 @@ def _cash_of(head: uint256) -> int256:
 @internal
 @pure
 def _key(head: uint256, market: uint256) -> uint256:
-    return (((head >> 64) & M64) << 10) | (market << 4)
+    return (((head >> 64) & M63) << 10) | (market << 4)
 
 
 @internal

@@ -56,9 +56,15 @@ def __init__(risk: IRisk, backstop: IBackstop):
 
 @internal
 def _fix(market: uint256, day: uint256) -> uint256:
-    price: uint256 = extcall RISK.fix(market, day)
-    self.reserves[(market << 14) | day] = extcall BACKSTOP.reserve(market, day)
-    return price
+    return extcall RISK.fix(market, day)
+
+
+@internal
+def _grow(place: uint256, lots: int256):
+    """
+    @notice The long side of a series grows, and with it the short one.
+    """
+    self.open_interest[place] = convert(convert(self.open_interest[place], int256) + lots, uint256)
 
 
 @internal
@@ -98,10 +104,25 @@ def _credit(account: uint256, amount: uint256):
     """
     @notice Cash for an account; what it owes the backstop is repaid first.
     """
+    self._accrue(account)
     before: int256 = accounts._cash(account)
     accounts._pay(account, convert(amount, int256))
     if before < 0:
         self._repay(account, min(amount, convert(-before, uint256)))
+
+
+@internal
+def _accrue(account: uint256):
+    """
+    @notice The interest on a debt is owed, too.
+    """
+    if accounts._cash(account) < 0:
+        self._charge(account)
+
+
+@internal
+def _charge(account: uint256):
+    accounts._pay(account, -convert(extcall BACKSTOP.accrue(account), int256))
 
 
 @internal
@@ -166,12 +187,12 @@ def _received(key: uint256, market: uint256, count: uint256) -> uint256:
     """
     received: uint256 = 0
     for passed: uint256 in range(count, bound=32):
-        position: uint256 = self._position(key, count - 1 - passed)
+        position: uint256 = self._position(key, unsafe_sub(count, unsafe_add(passed, 1)))
         series: uint256 = position >> 28
         if block.timestamp < calendar._expiry(series >> 22):
             break
         already: Taken = self.taken[key][series]
-        if already.cash != 0 or already.units != 0:
+        if already.cash | already.units != 0:
             price: uint256 = staticcall RISK.fixing(market, series >> 22)
             payment: uint256 = 0
             long_receives: bool = False
@@ -229,7 +250,7 @@ def _settle_book(account: uint256, market: uint256, caller: uint256, pays: bool)
     liabilities: uint256 = 0
     valued: bool = False
     for passed: uint256 in range(count, bound=32):
-        position: uint256 = self._position(key, count - 1 - passed)
+        position: uint256 = self._position(key, unsafe_sub(count, unsafe_add(passed, 1)))
         series: uint256 = position >> 28
         if block.timestamp < calendar._expiry(series >> 22):
             break   # what follows expires later still
@@ -295,7 +316,8 @@ def _pay_in(
         if paid < lots:
             spot: uint256 = staticcall RISK.spot(market)
             if spot != 0:
-                units: uint256 = (share * WAD + min(spot, price) - 1) // min(spot, price)
+                lower: uint256 = min(spot, price)
+                units: uint256 = (share * WAD + lower - 1) // lower
                 in_kind: uint256 = min(lots - paid, (accounts.books[key] >> 160) // units)
                 accounts._add_collateral(key, -convert(in_kind * units, int256))
                 pot.units += in_kind * units
@@ -307,7 +329,11 @@ def _pay_in(
     if share < payment and not self._is_late(market, series):
         missing: uint256 = paid * (payment - share)
         pot.shortfall += missing
-        self.shortfalls[(market << 14) | (series >> 22)] += missing
+        expired: uint256 = (market << 14) | (series >> 22)
+        whole: uint256 = self.shortfalls[expired]
+        if whole == 0 and missing != 0:
+            self.reserves[expired] = extcall BACKSTOP.reserve(market, series >> 22)
+        self.shortfalls[expired] = whole + missing
     pot.payers -= paid
     self.pots[place] = pot
     return paid
@@ -335,19 +361,19 @@ def _collect(account: uint256, key: uint256, market: uint256, series: uint256, l
     accounts._add_collateral(key, convert(units, int256))
     pot.cash_taken += cash
     pot.units_taken += units
+    left: Taken = Taken(cash=pot.cash // total, units=pot.units // total)
+    closed: uint256 = 0
     if done:
+        closed = lots
+        left = empty(Taken)
         pot.receivers -= lots
-        self.taken[key][series] = empty(Taken)
         if pot.receivers == 0:
             # Less than one wei a lot is left over.
             self._credit(POOL, pot.cash - pot.cash_taken)
             pot.cash_taken = pot.cash
-    else:
-        self.taken[key][series] = Taken(cash=pot.cash // total, units=pot.units // total)
+    self.taken[key][series] = left
     self.pots[place] = pot
-    if done:
-        return lots
-    return 0
+    return closed
 
 
 @internal
@@ -364,8 +390,10 @@ def _cover(market: uint256, series: uint256, open: Pot):
     pot: Pot = open
     place: uint256 = (market << 14) | (series >> 22)
     cover: uint256 = pot.shortfall
-    if self.shortfalls[place] > self.reserves[place]:
-        cover = pot.shortfall * self.reserves[place] // self.shortfalls[place]
+    whole: uint256 = self.shortfalls[place]
+    reserve: uint256 = self.reserves[place]
+    if whole > reserve:
+        cover = cover * reserve // whole
     cover = min(cover, convert(max(accounts._cash(POOL), 0), uint256))
     accounts._pay(POOL, -convert(cover, int256))
     pot.cash += cover

@@ -23,6 +23,7 @@ struct Health:
     initial: uint256
     requirement: uint256
     candidate_loss: uint256
+    unpriced: int256        # what has worth at its last mark, and no price now
     status: uint256         # of all markets together, and of those just traded << 8
 
 
@@ -34,19 +35,20 @@ def _health(account: uint256) -> Health:
     """
     head: uint256 = accounts.heads[account]
     health: Health = empty(Health)
-    health.equity = accounts._cash_of(head)
+    health.equity = convert(convert(head, bytes32), int256) >> 128
     left: uint256 = head & accounts.MARKETS_MASK
     for market: uint256 in range(64):
         if left == 0:
             break
         if left & 1 != 0:
-            key: uint256 = accounts._key(head, market)
+            key: uint256 = (((head >> 64) & accounts.M63) << 10) | (market << 4)
             header: uint256 = accounts.books[key]
             assessment: IRisk.Assessment = staticcall expiries.RISK.assess(
                 market, header, accounts._words(key, header & accounts.COUNT_MASK)
             )
             health.status |= assessment.status
             if assessment.status & UNUSABLE != 0:
+                health.unpriced = unsafe_add(health.unpriced, max(assessment.worth, 0))
                 assessment.worth = min(assessment.worth, 0)
             health.equity = unsafe_add(health.equity, assessment.worth)
             health.maintenance = unsafe_add(health.maintenance, assessment.maintenance)
@@ -63,13 +65,13 @@ def _evaluate(account: uint256, traded: uint256) -> Health:
     """
     head: uint256 = accounts.heads[account]
     health: Health = empty(Health)
-    health.equity = accounts._cash_of(head)
+    health.equity = convert(convert(head, bytes32), int256) >> 128
     left: uint256 = head & accounts.MARKETS_MASK
     for market: uint256 in range(64):
         if left == 0:
             break
         if left & 1 != 0:
-            key: uint256 = accounts._key(head, market)
+            key: uint256 = (((head >> 64) & accounts.M63) << 10) | (market << 4)
             header: uint256 = accounts.books[key]
             assessment: IRisk.Assessment = empty(IRisk.Assessment)
             is_traded: bool = (traded >> market) & 1 != 0
@@ -87,8 +89,10 @@ def _evaluate(account: uint256, traded: uint256) -> Health:
                 )
             health.status |= assessment.status
             if assessment.status & UNUSABLE != 0:
+                health.unpriced = unsafe_add(health.unpriced, max(assessment.worth, 0))
                 assessment.worth = min(assessment.worth, 0)
             health.equity = unsafe_add(health.equity, assessment.worth)
+            health.maintenance = unsafe_add(health.maintenance, assessment.maintenance)
             health.initial = unsafe_add(health.initial, assessment.initial)
             health.requirement = unsafe_add(health.requirement, assessment.requirement)
             health.candidate_loss = unsafe_add(health.candidate_loss, assessment.candidate_loss)

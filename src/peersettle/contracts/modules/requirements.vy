@@ -12,6 +12,7 @@ from ..interfaces import IOracle
 from ..interfaces import IRisk
 from . import calendar
 from . import fixings
+from . import instruments
 from . import open_risk
 from . import snapshots
 
@@ -228,6 +229,10 @@ def _assess(market: uint256, header: uint256, words: DynArray[uint256, 8]) -> IR
     cap: int256 = 0
     if gains > convert(convert(requirement, bytes32), int256):
         cap = convert(convert(unsafe_mul(snapshots.ones[market] >> snapshots.GAIN_CAP, WAD), bytes32), int256)
+        if snapshots.doubted[market]:
+            # What accounts in run-off owe margins this market alone.
+            doubtful: uint256 = staticcall snapshots.AUCTION.doubtful(market, words)
+            cap = min(cap, max(0, gains - self._signed(requirement + doubtful)))
     worth: int256 = gains
     if units != 0:
         worth = unsafe_add(gains, self._scaled(unsafe_mul(convert(convert(units, bytes32), int256), price), lot))
@@ -284,8 +289,8 @@ def _settled(
             else:
                 price = fixing & fixings.PRICE_MASK
                 until = unsafe_add(fixing >> 88, RECEIVABLE)
-            payoff: int256 = self._payoff((position >> 28) & 3, price, unsafe_mul((position >> 30) & STRIKE_MASK, tick))
-            payoff = unsafe_mul(payoff, self._signed(unsafe_sub(position & (LOT_SIGN - 1), position & LOT_SIGN)))
+            payoff: int256 = instruments._payoff((position >> 28) & 3, price, unsafe_mul((position >> 30) & STRIKE_MASK, tick))
+            payoff = unsafe_mul(payoff, instruments._lots(position))
             if payoff < 0 or block.timestamp < until:
                 settled = unsafe_add(settled, payoff)
     return settled, after
@@ -358,20 +363,13 @@ def _candidate_loss(
     ]
     bits: uint256 = unsafe_sub(14, (state >> snapshots.COARSE) & 1)
     place: uint256 = unsafe_div(candidate << bits, reference)
-    one: uint256 = 1 << bits
-    place = unsafe_add(place, unsafe_sub(LANE_ZERO, one))
-    if place >> 255 != 0 or place < ones & 16_383 or place > (ones >> 84) & 16_383:
+    place = unsafe_add(place, unsafe_sub(LANE_ZERO, 1 << bits))
+    if not self._within(place, ones):
         return max_value(uint256)
     zero: uint256 = unsafe_add(unsafe_add(HALF, unsafe_mul(unsafe_add(sums.lots, units), LANE_ZERO)), unsafe_add(sums.charged >> 128, sums.hidden))
     worst: uint256 = zero
     for lane: uint256 in range(14):
-        node: uint256 = (ones >> (14 * lane)) & 16_383
-        nearer: uint256 = node     # the neighbour towards the middle
-        if node > LANE_ZERO:
-            nearer = (ones >> (14 * (lane - 1))) & 16_383
-        elif node < LANE_ZERO:
-            nearer = (ones >> (14 * (lane + 1))) & 16_383
-        if (place > nearer and node > LANE_ZERO) or (place < nearer and node < LANE_ZERO) or node == LANE_ZERO:
+        if self._on_the_way(place, ones, lane):
             worst = min(worst, (fields[lane & 3] >> (56 * (lane >> 2))) & M56)
     loss: uint256 = unsafe_mul(unsafe_sub(zero, worst), reference) >> bits
     return unsafe_div(unsafe_add(unsafe_mul(loss, pow_mod256(10, (state >> snapshots.LOT) & 31)), WAD - 1), WAD)
@@ -379,16 +377,25 @@ def _candidate_loss(
 
 @internal
 @pure
-def _payoff(kind: uint256, price: uint256, strike: uint256) -> int256:
+def _within(place: uint256, ones: uint256) -> bool:
     """
-    @notice What one unit pays its holder at a price, wad; of a forward perhaps less than nothing.
+    @notice Whether a price, as a lane has it, lies within the scenarios.
     """
-    payoff: int256 = convert(price, int256) - convert(strike, int256)
-    if kind == 1:
-        payoff = -payoff
-    if kind != 2:
-        payoff = max(payoff, 0)
-    return payoff
+    return place >> 255 == 0 and place >= ones & 16_383 and place <= (ones >> 84) & 16_383
+
+
+@internal
+@pure
+def _on_the_way(place: uint256, ones: uint256, lane: uint256) -> bool:
+    """
+    @notice Whether a scenario lies between the reference and a price, or is the first beyond it.
+    """
+    node: uint256 = (ones >> (14 * lane)) & 16_383
+    if node > LANE_ZERO:
+        return place > (ones >> (14 * unsafe_sub(lane, 1))) & 16_383     # its neighbour towards the middle
+    if node < LANE_ZERO:
+        return place < (ones >> (14 * unsafe_add(lane, 1))) & 16_383
+    return True
 
 
 @internal

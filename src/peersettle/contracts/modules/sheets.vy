@@ -8,6 +8,7 @@
 from ..interfaces import IRisk
 from . import calendar
 from . import fixings
+from . import instruments
 from . import requirements
 from . import snapshots
 
@@ -16,7 +17,6 @@ uses: requirements
 uses: snapshots
 
 M64: constant(uint256) = 2**64 - 1
-LOT_SIGN: constant(uint256) = 2**27
 STRIKE_MASK: constant(uint256) = 2**20 - 1
 WAD: constant(uint256) = 10**18
 
@@ -52,12 +52,11 @@ def _sides(market: uint256, header: uint256, words: DynArray[uint256, 8]) -> (ui
             else:
                 marked = True
             strike: uint256 = ((position >> 30) & STRIKE_MASK) * tick
-            payoff: int256 = requirements._payoff((position >> 28) & 3, price, strike)
+            payoff: int256 = instruments._payoff((position >> 28) & 3, price, strike)
             if expiry > block.timestamp:
                 mark: uint256 = (snapshots.arrays[(market << 36) | (position >> 28)] >> 196) & (2**28 - 1)
                 payoff += (convert(mark, int256) - convert(requirements.MARK_ZERO, int256)) * convert(reference, int256) >> 24
-            lots: uint256 = unsafe_sub(position & (LOT_SIGN - 1), position & LOT_SIGN)
-            amount: int256 = payoff * requirements._signed(lots)
+            amount: int256 = payoff * instruments._lots(position)
             if amount > 0:
                 assets += convert(amount, uint256) * lot // WAD
             else:

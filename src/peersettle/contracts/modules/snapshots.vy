@@ -16,6 +16,7 @@
      minutes, when the underlying is an average of which a part is known.
 """
 
+from ..interfaces import IAuction
 from ..interfaces import IBackstop
 from ..interfaces import IOracle
 from ..interfaces import IParameters
@@ -61,6 +62,7 @@ CAPITAL_SHARE: constant(uint256) = 20    # a market's gains margin others with a
 ORACLE: immutable(IOracle)
 PARAMETERS: immutable(IParameters)
 BACKSTOP: immutable(IBackstop)
+AUCTION: immutable(IAuction)
 
 states: uint256[64]                     # by market
 ones: uint256[64]
@@ -69,13 +71,15 @@ spot_feeds: bytes32[64]
 surface_feeds: bytes32[64]
 slices: uint256[2**20]                  # market << 14 | day
 arrays: uint256[2**63]                  # market << 36 | series; no hash to find one
+doubted: bool[64]                       # by market: whether an account in run-off owes in it
 
 
 @deploy
-def __init__(oracle: IOracle, parameters: IParameters, backstop: IBackstop):
+def __init__(oracle: IOracle, parameters: IParameters, backstop: IBackstop, auction: IAuction):
     ORACLE = oracle
     PARAMETERS = parameters
     BACKSTOP = backstop
+    AUCTION = auction
 
 
 @internal
