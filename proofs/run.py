@@ -14,6 +14,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -35,7 +36,9 @@ SOURCES = HERE.parent / "src"
 CONTRACTS = Path("peersettle", "contracts")
 # In which each file of mutants plants its bugs.
 SUBJECTS = {
-    "margin": ("Margin", "MarginBooks", "MarginCash", "MarginSessions"),
+    "auction": ("Auctions",),
+    "backstop": ("Backstop",),
+    "margin": ("Margin", "MarginBooks", "MarginCash", "MarginHaircuts", "MarginSessions"),
     "oracle": ("OracleReporters", "Feeds"),
     "settlement": ("Settlement",),
 }
@@ -183,28 +186,28 @@ def prove(task: Task, shim: Path) -> Result:
     if task.expected == REFUTED:
         command.append("--early-exit")
     path = os.pathsep.join([str(shim), str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    limit = DEEP_TIMEOUT if deep else TIMEOUT
+    environment = os.environ | {"PATH": path}
+    pipe = subprocess.PIPE
     start = time.monotonic()
-    try:
-        done = subprocess.run(
-            command,
-            cwd=task.root,
-            env=os.environ | {"PATH": path},
-            capture_output=True,
-            text=True,
-            timeout=DEEP_TIMEOUT if deep else TIMEOUT,
-        )
-    except subprocess.TimeoutExpired:
-        return Result(task, "timeout", False, time.monotonic() - start, 0)
+    with subprocess.Popen(
+        command, cwd=task.root, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+    ) as process:
+        try:
+            said, warned = process.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)  # and its solvers
+            return Result(task, "timeout", False, time.monotonic() - start, 0)
     seconds = time.monotonic() - start
     try:
         [[test]] = json.loads(report.read_text())["test_results"].values()
     except (OSError, ValueError, KeyError):
-        return Result(task, "error", False, seconds, 0, (done.stdout + done.stderr)[-2000:])
+        return Result(task, "error", False, seconds, 0, (said + warned)[-2000:])
     outcome = OUTCOMES.get(test["exitcode"], "error")
     if test["num_bounded_loops"]:
         outcome = "loop cut off"
     good = outcome == OUTCOMES[task.expected]
-    detail = "" if good else plain(done.stdout)
+    detail = "" if good else plain(said)
     return Result(task, outcome, good, seconds, (test["num_paths"] or [0])[0], detail)
 
 

@@ -19,8 +19,10 @@ exports: Ledger.__interface__
 
 
 @deploy
-def __init__(settlement: address, risk: IRisk, parameters: IParameters, backstop: IBackstop, cash: address):
-    Ledger.__init__(settlement, risk, parameters, backstop, cash)
+def __init__(
+    settlement: address, risk: IRisk, parameters: IParameters, backstop: IBackstop, auction: address, cash: address
+):
+    Ledger.__init__(settlement, risk, parameters, backstop, auction, cash)
 
 
 @external

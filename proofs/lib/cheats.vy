@@ -11,7 +11,7 @@ interface Vm:
     def warp(timestamp: uint256): nonpayable
     def load(target: address, slot: bytes32) -> bytes32: nonpayable
     def assertTrue(condition: bool): nonpayable
-    def getCode(path: String[64]) -> Bytes[24576]: nonpayable
+    def getCode(path: String[64]) -> Bytes[49152]: nonpayable
 
 
 interface Svm:
@@ -59,7 +59,7 @@ def _load(target: address, slot: bytes32) -> uint256:
 
 
 @internal
-def _code(path: String[64]) -> Bytes[24576]:
+def _code(path: String[64]) -> Bytes[49152]:
     return extcall VM.getCode(path, skip_contract_check=True)
 
 

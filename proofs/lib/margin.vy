@@ -29,6 +29,7 @@ struct Grant:
 
 
 SETTLEMENT: constant(address) = 0x00000000000000000000000000000000000000C1
+AUCTION: constant(address) = 0x00000000000000000000000000000000000000c2
 # Two owners, and their accounts and books, where names do not matter.
 P: constant(address) = 0x00000000000000000000000000000000000000B1
 Q: constant(address) = 0x00000000000000000000000000000000000000b2
@@ -53,7 +54,7 @@ def __init__(risk: String[64]):
     RISK = raw_create(cheats._code(risk))
     BACKSTOP = raw_create(cheats._code("AnyBackstop.sol:AnyBackstop"))
     market: address = raw_create(cheats._code("Market.sol:Market"))
-    LEDGER = raw_create(cheats._code("Margin.sol:Margin"), SETTLEMENT, RISK, market, BACKSTOP, CASH)
+    LEDGER = raw_create(cheats._code("Margin.sol:Margin"), SETTLEMENT, RISK, market, BACKSTOP, AUCTION, CASH)
     cheats._from_any_state(LEDGER)
     cheats._from_any_state(RISK)
     cheats._from_any_state(BACKSTOP)

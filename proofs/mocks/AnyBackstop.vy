@@ -6,6 +6,7 @@
 
 claims: public(uint256)    # of all accounts together, modulo 2**256
 lent: HashMap[uint256, uint256]
+interest: public(HashMap[uint256, uint256])
 
 
 @external
@@ -18,6 +19,17 @@ def lend(account: uint256, wanted: uint256) -> uint256:
 @external
 def repaid(account: uint256, amount: uint256):
     self.claims = unsafe_sub(self.claims, amount)
+
+
+@external
+def accrue(account: uint256) -> uint256:
+    """
+    @notice None a second time.
+    """
+    interest: uint256 = self.interest[account]
+    self.interest[account] = 0
+    self.claims = unsafe_add(self.claims, interest)
+    return interest
 
 
 @external

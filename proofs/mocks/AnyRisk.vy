@@ -82,3 +82,9 @@ def spot(market: uint256) -> uint256:
 @view
 def fixing(market: uint256, day: uint256) -> uint256:
     return self.numbers[3]
+
+
+@external
+@view
+def fixed_at(market: uint256, day: uint256) -> uint256:
+    return self.numbers[4]
