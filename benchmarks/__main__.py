@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from web3 import HTTPProvider, Web3
 
-from benchmarks import black76, margin, margin_rates, oracle, ours, peers, pricing, rates
+from benchmarks import black76, keeping, liquidation, margin, margin_rates, oracle, ours, peers, pricing, rates
 from benchmarks.floor import Floor
 from benchmarks.scene import stage
 from peersettle.chain import Anvil
@@ -40,6 +40,8 @@ TARGETS = {
     "option_trade": 175_000,
     "refresh": 65_000,
     "refresh_batched": 35_000,
+    "bid16": 450_000,
+    "bid_takeover": 150_000,
 }
 RATE_TARGET = 10_000
 BESIDE = {
@@ -50,10 +52,10 @@ BESIDE = {
 
 
 def our_gas() -> tuple[dict[str, int], Floor]:
-    """Our own figures: settlement, oracle, pricing and margin, each on a fresh anvil."""
+    """Our own figures: settlement, oracle, pricing, margin and liquidation, each on a fresh anvil."""
     with Anvil() as anvil:
         gas, floor = ours.measure(stage(Web3(HTTPProvider(anvil.url))))
-    for bench in (oracle, black76, margin):
+    for bench in (oracle, black76, margin, liquidation):
         with Anvil() as anvil:
             gas |= bench.measure(Web3(HTTPProvider(anvil.url)))
     return gas, floor
@@ -83,6 +85,8 @@ def main() -> int:
         with console.status("pricing and margin"):
             speed |= {**pricing.measure(), **black76.accuracy()}
             speed |= {f"ms.{name}": figure for name, figure in margin_rates.measure().items()}
+        with console.status("watching and replaying 10,000 accounts"):
+            speed |= keeping.measure()
 
     targets = {"swap": floor.total + MARGIN_OVER_FLOOR, **TARGETS}
     table = Table("gas", "ours", "target", "peer", title="Anvil receipts; one ERC-20, four balances, nonce word in use")

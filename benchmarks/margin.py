@@ -11,7 +11,6 @@ from web3.contract import Contract
 from benchmarks.oracle import Bench as Prices
 from benchmarks.oracle import flat_slice
 from benchmarks.ours import Bench as Trades
-from benchmarks.ours import compiled
 from benchmarks.scene import ETHER, deploy, send, stage
 from peersettle.chain import artifact
 from peersettle.reports import Feed, SurfaceReport, signatures_to_abi
@@ -56,14 +55,19 @@ class Bench:
         self.sender = self.scene.relayer
         cash, token = self.scene.taker_token, self.scene.maker_token
         self.parameters = self.deploy("Parameters", self.sender.address, 3_600, 3_600)
+        oracle, settlement = self.prices.contract.address, self.trades.settlement.address
         nonce = self.w3.eth.get_transaction_count(self.sender.address)
-        place = Web3.to_checksum_address(keccak(rlp.encode([bytes.fromhex(self.sender.address[2:]), nonce + 2]))[12:])
-        self.pool = deploy(self.w3, self.sender, *compiled("SimplePool"), place)
-        oracle = self.prices.contract.address
-        self.risk = self.deploy("Risk", place, oracle, self.parameters.address, self.pool.address)
-        others = (self.risk.address, self.parameters.address, self.pool.address, cash.address)
-        self.ledger = self.deploy("Ledger", self.trades.settlement.address, *others)
-        assert self.ledger.address == place
+        pool, risk, auction, ledger = (created(self.sender.address, nonce + place) for place in range(4))
+        self.pool = self.deploy("Backstop", ledger, auction, cash.address)
+        self.risk = self.deploy("Risk", ledger, oracle, self.parameters.address, pool, auction)
+        self.auction = self.deploy("Auction", ledger, risk, pool)
+        self.ledger = self.deploy("Ledger", settlement, risk, self.parameters.address, pool, auction, cash.address)
+        assert [item.address for item in (self.pool, self.risk, self.auction, self.ledger)] == [
+            pool,
+            risk,
+            auction,
+            ledger,
+        ]
         self.spot = Feed("ETH/USD", slot=60, max_age=3_600)
         self.smile = Feed("ETH-SURFACE", slot=60, max_age=7_200)
         packed = place_fields(PARAMETERS)
@@ -101,12 +105,17 @@ class Bench:
         return int(send(self.w3, self.sender, self.risk.functions.refresh(MARKET, sorted(wanted)))["gasUsed"])
 
     def fund(self, amount: int) -> None:
-        """Both parties deposit cash."""
+        """Both parties deposit cash; a part of it stands behind the accounts."""
         for party in (self.scene.maker, self.scene.taker):
-            call = self.trades.settlement.functions.deposit(
-                self.ledger.address, account(party.address), self.scene.taker_token.address, amount, []
-            )
-            self.deposited = int(send(self.w3, party, call)["gasUsed"])
+            self.deposited = self.deposit(party, amount)
+        send(self.w3, self.scene.taker, self.pool.functions.deposit(amount // 10, self.scene.taker.address))
+
+    def deposit(self, party: Any, amount: int, sub_account: int = 0) -> int:
+        """Gas of bringing cash to an account of a party."""
+        call = self.trades.settlement.functions.deposit(
+            self.ledger.address, account(party.address) | sub_account, self.scene.taker_token.address, amount, []
+        )
+        return int(send(self.w3, party, call)["gasUsed"])
 
     def position(self, item: int, lots: int, sub_account: int = 0) -> Leg:
         """The maker gives lots of a series to the taker; negative lots the other way round."""
@@ -139,6 +148,11 @@ class Bench:
         assert call.call()[0] > 0
         data = bytes.fromhex(call._encode_transaction_data()[2:])
         return int(send(self.w3, self.sender, call)["gasUsed"]) - 21_000 - sum(16 if byte else 4 for byte in data)
+
+
+def created(deployer: str, nonce: int) -> str:
+    """Where a contract of this sender will be."""
+    return str(Web3.to_checksum_address(keccak(rlp.encode([bytes.fromhex(deployer[2:]), nonce]))[12:]))
 
 
 def place_fields(fields: tuple[tuple[int, int], ...]) -> int:

@@ -75,17 +75,17 @@ def listed() -> list[int]:
     ]
 
 
-def drawn(table: SeriesTable) -> Books:
+def drawn(table: SeriesTable, accounts: int = ACCOUNTS) -> Books:
     """Books of 20 different options each, long and short, and some collateral."""
     draw = np.random.default_rng(20)
-    places = np.sort(draw.random((ACCOUNTS, len(table.series))).argpartition(POSITIONS)[:, :POSITIONS], axis=1)
+    places = np.sort(draw.random((accounts, len(table.series))).argpartition(POSITIONS)[:, :POSITIONS], axis=1)
     lots = draw.integers(1, 1_000, places.size) * draw.choice([-1, 1], places.size)
     return Books(
-        offsets=np.arange(ACCOUNTS + 1) * POSITIONS,
+        offsets=np.arange(accounts + 1) * POSITIONS,
         places=places.ravel().astype(np.int32),
         lots=lots.astype(np.int32),
-        units=draw.integers(0, 1_000, ACCOUNTS),
-        additions=np.zeros(ACCOUNTS, np.int64),
+        units=draw.integers(0, 1_000, accounts),
+        additions=np.zeros(accounts, np.int64),
     )
 
 
