@@ -1,6 +1,7 @@
 """Settings: from `PEERSETTLE__A__B`, then the configuration file, then the defaults, in this order."""
 
 from peersettle.config.fields import CheckedAddress, Section, UserPath, data_directory, state_directory
+from peersettle.config.keeper import KeeperSettings
 from peersettle.config.oracle import (
     AggregatorSource,
     CrossSource,
@@ -42,6 +43,7 @@ __all__ = [
     "SignerSettings",
     "DefaultSettings",
     "OracleSettings",
+    "KeeperSettings",
     "FeedSettings",
     "SurfaceSettings",
     "SourceSettings",

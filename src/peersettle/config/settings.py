@@ -19,6 +19,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from peersettle.config.fields import CheckedAddress, Section, UserPath, data_directory, state_directory
+from peersettle.config.keeper import KeeperSettings
 from peersettle.config.oracle import OracleSettings
 from peersettle.errors import ConfigError, InvalidField
 from peersettle.types import Address
@@ -93,6 +94,7 @@ class Settings(BaseSettings):
     signer: SignerSettings = Field(default_factory=SignerSettings)
     defaults: DefaultSettings = Field(default_factory=DefaultSettings)
     oracle: OracleSettings = Field(default_factory=OracleSettings)
+    keeper: KeeperSettings = Field(default_factory=KeeperSettings)
     tokens: dict[int, dict[str, CheckedAddress]] = Field(default_factory=dict)
     """Token addresses by chain id and symbol."""
 
