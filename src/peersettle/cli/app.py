@@ -15,16 +15,20 @@ import typer
 
 from peersettle.cli.commands import (
     account,
+    auction,
+    backstop,
     chain,
     config,
     demo,
     deploy,
     doctor,
     instruments,
+    keeper,
     keys,
     margin,
     oracle,
     quotes,
+    replay,
     settlement,
     trades,
 )
@@ -84,7 +88,11 @@ app.command()(trades.trades)
 app.add_typer(oracle.app, name="oracle")
 app.add_typer(margin.app, name="margin")
 app.add_typer(account.app, name="account")
+app.add_typer(keeper.app, name="keeper")
+app.add_typer(auction.app, name="auction")
+app.add_typer(backstop.app, name="backstop")
 app.command()(instruments.instruments)
+app.command()(replay.replay)
 app.command()(doctor.doctor)
 app.add_typer(config.app, name="config")
 

@@ -10,13 +10,15 @@ from typing import Any, Final
 
 from peersettle.cli import demo_margin, demo_oracle
 from peersettle.cli import demo_scenes as scenes
-from peersettle.cli.demo_world import PEERS, World, build_world
+from peersettle.cli.demo_world import PEERS, Deviation, World, build_world
 from peersettle.cli.margins import money
 from peersettle.cli.output import Output
+from peersettle.cli.replays import progress, short, show, write
 from peersettle.errors import InputError
 from peersettle.types import from_units
 
 BENCH: Final = Path("build/bench.json")
+CRASH: Final = ("2020-03-12T09:50", "2020-03-12T11:20")
 PEER_GAS: Final = {
     "gas.peer.airswap_swap": 76_254,
     "gas.peer.zeroex_otc": 81_547,
@@ -101,6 +103,15 @@ def _play(out: Output, world: World) -> dict[str, Any]:
     _show_margin(out, margin)
     world.assert_balances()
     after = world.balances()
+
+    _heading(out, "8", "A real crash, replayed on the real contracts: ETH on 12 March 2020, 09:50 to 11:20 UTC")
+    out.line("  traders, option sellers, leveraged borrowers, two keepers and four reporters, on a chain of their own")
+    crash = _crash(out)
+    report, _ = write(crash, world.directory, "march-2020")
+    show(out, crash)
+    if not crash["holds"]:
+        raise Deviation(f"an invariant was broken in the replay; {report} has the places")
+
     gas += [ring, net, scenes.Gas("oracle, a round of three", min(told.gas for told in rounds)), *margin.gas]
     figures, source = peer_gas()
     _show_balances(out, world, before, after)
@@ -118,8 +129,20 @@ def _play(out: Output, world: World) -> dict[str, Any]:
         "oracle": {"address": oracle, "rounds": [told.to_json() for told in rounds]},
         "margin": margin.to_json(),
         "trades_netted": len(day),
+        "replay": {"report": str(report), **short(crash)},
         "refused": [{"what": r.what, "here": r.here, "contract": r.contract} for r in refusals],
     }
+
+
+def _crash(out: Output) -> dict[str, Any]:
+    """The steepest hour and a half of the crash, minute by minute."""
+    from peersettle.sim import replay
+    from peersettle.sim.prices import march_2020
+    from peersettle.sim.scenario import load, to_time
+
+    first, last = (to_time(text) for text in CRASH)
+    with progress(out, "march-2020") as tell:
+        return replay.run(load("march-2020"), march_2020(), engine="chain", first=first, last=last, progress=tell)
 
 
 def peer_gas() -> tuple[dict[str, int], str]:
@@ -183,7 +206,10 @@ def _show_end(out: Output, summary: dict[str, Any], where: Path) -> None:
     count = summary["record"]["documents"]
     out.line(f"  the record is in {where}: {count} signed documents as JSON, peersettle.db, summary.json")
     out.line("  the keys are gone with this process")
+    verdicts = summary["replay"]["verdicts"]
+    held = sum(one["holds"] and one["checks"] > 0 for one in verdicts)
     out.hint("the same between two people: peersettle chain up --anvil, then peersettle keys new NAME")
+    out.hint(f"the crash: {held} invariants held, none was broken; the report: {summary['replay']['report']}")
 
 
 def _heading(out: Output, number: str, text: str) -> None:

@@ -134,9 +134,7 @@ def withdraw(
     books = {number: desk.margin.ledger.book(account, number) for number in head.markets}
     if head.cash >= 0 and not any(book.positions for book in books.values()):
         return token, send(desk, signer, Plan((call,)))  # without positions and debts no price is asked for
-    updates = price_updates(desk, books)
-    plan = desk.margin.plan(call, signer.address, [account], anybodys=False, updates=updates)
-    return token, send(desk, signer, plan)
+    return token, send_judged(desk, signer, call, [account])
 
 
 def settle_expired(desk: Desk, signer: Signer, accounts: Sequence[Account]) -> Settled:
@@ -184,6 +182,16 @@ def _expired(desk: Desk, accounts: Iterable[Account]) -> dict[tuple[int, int], l
                     if name not in names:
                         names.append(name)
     return found
+
+
+def send_judged(desk: Desk, signer: Signer, call: Call, accounts: Sequence[Account]) -> Carried:
+    """Send a call of the signer's behind what judging these accounts needs: prices, epochs, arrays.
+
+    Raises:
+        SourceError: a price is unusable, and the reporters have no newer round.
+    """
+    updates = price_updates(desk, {number for item in accounts for number in desk.margin.ledger.head(item).markets})
+    return send(desk, signer, desk.margin.plan(call, signer.address, accounts, anybodys=False, updates=updates))
 
 
 def send(desk: Desk, signer: Signer, plan: Plan) -> Carried:
