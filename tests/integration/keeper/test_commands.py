@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 
 import pytest
@@ -100,12 +101,13 @@ def test_it_runs_until_it_is_told_to_stop(scene, peer):
         well = said["metrics"].replace("/metrics", "/health")
         while True:
             try:
-                with urllib.request.urlopen(well) as answer:
+                with urllib.request.urlopen(well, timeout=20) as answer:
                     assert json.load(answer) == {"well": True}
                 break
             except urllib.error.HTTPError:
                 assert process.poll() is None
-        with urllib.request.urlopen(said["metrics"]) as answer:
+                time.sleep(0.2)  # what it says meanwhile fits the pipe that nobody reads yet
+        with urllib.request.urlopen(said["metrics"], timeout=20) as answer:
             shown = answer.read().decode()
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=20)
