@@ -10,11 +10,13 @@
 from peersettle.contracts.interfaces import IBackstop
 from peersettle.contracts.interfaces import IRisk
 from peersettle.contracts.modules import accounts
+from peersettle.contracts.modules import debts
 from peersettle.contracts.modules import expiries
 from lib import cheats
 
 initializes: accounts
-initializes: expiries[accounts := accounts]
+initializes: debts[accounts := accounts]
+initializes: expiries[accounts := accounts, debts := debts]
 
 
 interface Backstop:
@@ -45,7 +47,8 @@ PRICE: constant(uint256) = 2**60
 def __init__():
     risk: address = raw_create(cheats._code("AnyRisk.sol:AnyRisk"))
     backstop: address = raw_create(cheats._code("AnyBackstop.sol:AnyBackstop"))
-    expiries.__init__(IRisk(risk), IBackstop(backstop))
+    debts.__init__(IBackstop(backstop))
+    expiries.__init__(IRisk(risk))
     cheats._from_any_state(self)
     cheats._from_any_state(risk)
     cheats._from_any_state(backstop)
@@ -54,7 +57,7 @@ def __init__():
 @external
 def check_a_credit_arrives_once(held: Held, amount: uint120):
     before: Total = self._placed(held)
-    expiries._credit(A, convert(amount, uint256))
+    debts._credit(A, convert(amount, uint256))
     before.cash = unsafe_add(before.cash, convert(amount, uint256))
     self._prove_same(before)
 
@@ -62,7 +65,7 @@ def check_a_credit_arrives_once(held: Held, amount: uint120):
 @external
 def check_a_credit_to_the_pool_arrives_once(held: Held, amount: uint120):
     before: Total = self._placed(held)
-    expiries._credit(expiries.POOL, convert(amount, uint256))
+    debts._credit(debts.POOL, convert(amount, uint256))
     before.cash = unsafe_add(before.cash, convert(amount, uint256))
     self._prove_same(before)
 
@@ -70,7 +73,7 @@ def check_a_credit_to_the_pool_arrives_once(held: Held, amount: uint120):
 @external
 def check_a_loan_is_paid_by_the_pool(held: Held, lots: uint64):
     before: Total = self._placed(held)
-    paid: uint256 = expiries._borrow(A, PRICE, convert(lots, uint256))
+    paid: uint256 = debts._borrow(A, PRICE, convert(lots, uint256))
     before.cash = unsafe_sub(before.cash, paid * PRICE)     # goes to the pot
     self._prove_same(before)
 
@@ -85,7 +88,7 @@ def check_a_cover_is_paid_by_the_pool(held: Held):
 @external
 def check_reach_a_loan(held: Held, lots: uint64):
     before: Total = self._placed(held)
-    cheats._assume(expiries._borrow(A, PRICE, convert(lots, uint256)) > 1)
+    cheats._assume(debts._borrow(A, PRICE, convert(lots, uint256)) > 1)
     cheats._assume(accounts._cash(A) < 0)
     cheats._reached()
 
@@ -93,7 +96,7 @@ def check_reach_a_loan(held: Held, lots: uint64):
 @internal
 def _placed(held: Held) -> Total:
     self._place(A, held.cash, (BOOK << 64) | 1)
-    self._place(expiries.POOL, held.pool, 0)
+    self._place(debts.POOL, held.pool, 0)
     return self._total()
 
 
@@ -106,8 +109,8 @@ def _place(account: uint256, cash: int128, low: uint256):
 @view
 def _total() -> Total:
     pot: expiries.Pot = expiries.pots[SERIES]
-    cash: uint256 = unsafe_add(accounts.heads[A] >> 128, accounts.heads[expiries.POOL] >> 128)
-    cash = unsafe_add(cash, staticcall Backstop(expiries.BACKSTOP.address).claims())
+    cash: uint256 = unsafe_add(accounts.heads[A] >> 128, accounts.heads[debts.POOL] >> 128)
+    cash = unsafe_add(cash, staticcall Backstop(debts.BACKSTOP.address).claims())
     return Total(
         cash=unsafe_add(cash, unsafe_sub(pot.cash, pot.cash_taken)),
         units=unsafe_add(accounts.books[KEY] >> 160, unsafe_sub(pot.units, pot.units_taken)),

@@ -8,11 +8,13 @@
 from peersettle.contracts.interfaces import IBackstop
 from peersettle.contracts.interfaces import IRisk
 from peersettle.contracts.modules import accounts
+from peersettle.contracts.modules import debts
 from peersettle.contracts.modules import expiries
 from lib import cheats
 
 initializes: accounts
-initializes: expiries[accounts := accounts]
+initializes: debts[accounts := accounts]
+initializes: expiries[accounts := accounts, debts := debts]
 
 
 A: constant(uint256) = 177 * 2**96
@@ -30,7 +32,8 @@ NOW: constant(uint256) = 1_704_096_000 + 710 * 86_400
 def __init__():
     risk: address = raw_create(cheats._code("AnyRisk.sol:AnyRisk"))
     backstop: address = raw_create(cheats._code("AnyBackstop.sol:AnyBackstop"))
-    expiries.__init__(IRisk(risk), IBackstop(backstop))
+    debts.__init__(IBackstop(backstop))
+    expiries.__init__(IRisk(risk))
     cheats._from_any_state(self)
     cheats._from_any_state(risk)
     cheats._from_any_state(backstop)
@@ -77,14 +80,14 @@ def check_receivers_lack_the_uncovered_shortfall(paid: uint64, cover: uint64):
     expiries.taken[KEY_B][SERIES] = empty(expiries.Taken)
     self._place(A, 0)
     self._place(B, 0)
-    self._place(expiries.POOL, 0)
+    self._place(debts.POOL, 0)
     accounts.books[KEY_A] = 1
     accounts.books[KEY_B] = 1
     cheats._prove(expiries._collect(A, KEY_A, 0, SERIES, 1) == 1)
     cheats._prove(expiries._collect(B, KEY_B, 0, SERIES, LOTS - 1) == LOTS - 1)
     one: uint256 = convert(accounts._cash(A), uint256)
     other: uint256 = convert(accounts._cash(B), uint256)
-    rest: uint256 = convert(accounts._cash(expiries.POOL), uint256)
+    rest: uint256 = convert(accounts._cash(debts.POOL), uint256)
     lacking: uint256 = due - one - other
     cheats._prove(lacking - rest == shortfall - convert(cover, uint256))
     cheats._prove(rest < LOTS)
@@ -93,7 +96,7 @@ def check_receivers_lack_the_uncovered_shortfall(paid: uint64, cover: uint64):
 
 @external
 def check_reach_a_covered_haircut(pool: uint96):
-    self._place(expiries.POOL, pool)
+    self._place(debts.POOL, pool)
     pot: expiries.Pot = empty(expiries.Pot)
     pot.shortfall = 2**60
     pot.state = 1
@@ -111,7 +114,7 @@ def check_a_cover_is_at_most_shortfall_and_reserve(pool: uint96):
     """
     reserve: uint256 = expiries.reserves[700]
     cheats._assume(reserve < 2**80)
-    self._place(expiries.POOL, pool)
+    self._place(debts.POOL, pool)
     pot: expiries.Pot = empty(expiries.Pot)
     pot.shortfall = 2**60
     pot.state = 1
@@ -122,7 +125,7 @@ def check_a_cover_is_at_most_shortfall_and_reserve(pool: uint96):
     cheats._prove(cover <= convert(pool, uint256))
     cheats._prove(cover <= reserve)
     cheats._prove(reserve >= 2**62 or cover <= reserve // 4)
-    cheats._prove(convert(accounts._cash(expiries.POOL), uint256) == convert(pool, uint256) - cover)
+    cheats._prove(convert(accounts._cash(debts.POOL), uint256) == convert(pool, uint256) - cover)
     cheats._prove(expiries.pots[SERIES].state == 2)
 
 

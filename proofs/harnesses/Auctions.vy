@@ -7,8 +7,10 @@
 from peersettle.contracts import Auction
 from peersettle.contracts.interfaces import IBackstop
 from peersettle.contracts.interfaces import IRisk
+from peersettle.contracts.modules import sales
 
 initializes: Auction
+uses: sales
 
 exports: Auction.__interface__
 
@@ -20,10 +22,10 @@ def __init__(ledger: address, risk: IRisk, backstop: IBackstop):
 
 @external
 def place(account: uint256, word: uint256):
-    Auction.auctions[account] = word
+    sales.auctions[account] = word
 
 
 @external
 @view
 def word(account: uint256) -> uint256:
-    return Auction.auctions[account]
+    return sales.auctions[account]

@@ -19,41 +19,24 @@ from .interfaces import IRisk
 from .modules import parts
 from .modules import reliefs
 from .modules import run_offs
+from .modules import sales
 
 implements: IAuction
 
 initializes: run_offs
+initializes: sales
 
 exports: run_offs.doubtful
 
 ONE: constant(uint256) = 10**18
-DURATION: constant(uint256) = 600               # seconds until the last price
-LIFE: constant(uint256) = 1_800                 # seconds after which an auction must begin anew, at the first price
-LAST_RATE: constant(uint256) = 10**18           # paid for a unit of maintenance while the account is solvent
-LAST_COVER: constant(uint256) = 10**17          # and when it is not: so much beyond what it lacks
-FEE: constant(uint256) = 2 * 10**16             # to the backstop, for a unit of maintenance
-KEPT: constant(uint256) = 2                     # a solvent account keeps at least a half of the equity that it sells
 WHOLE: constant(uint256) = 75 * 10**16          # from here on all of it may be sold
-ENOUGH: constant(uint256) = 10**16              # less than this part of an account is not sold; below maintenance it is more
 SMALLEST: constant(uint256) = 10                # a bid takes at least a tenth of what is for sale
 SLACK: constant(uint256) = 50                   # the pool puts a 50th more behind what it takes over than initial margin
-MOST_RATIO: constant(uint256) = 2**128 - 1
 UNKNOWN: constant(int256) = -(2**127)           # to spare: a candidate lies beyond the scenarios
 
 LEDGER: immutable(address)
 RISK: immutable(IRisk)
 BACKSTOP: immutable(IBackstop)
-POOL: immutable(uint256)                        # the backstop's own account
-
-
-struct Standing:
-    equity: int256          # wad
-    maintenance: uint256
-    initial: uint256
-    unpriced: int256        # of the equity: worth at its last mark, without a usable price
-
-
-auctions: HashMap[uint256, uint256]             # by account: started_at 40 | insolvent_at 40 | run-off 1 | lowest 128 << 128
 
 
 @deploy
@@ -65,7 +48,7 @@ def __init__(ledger: address, risk: IRisk, backstop: IBackstop):
     LEDGER = ledger
     RISK = risk
     BACKSTOP = backstop
-    POOL = convert(backstop.address, uint256) << 96
+    sales.__init__(convert(backstop.address, uint256) << 96)
     run_offs.__init__(ledger, risk)
 
 
@@ -75,46 +58,46 @@ def __init__(ledger: address, risk: IRisk, backstop: IBackstop):
 @external
 @nonreentrant
 def start(account: uint256):
-    standing: Standing = self._standing(account)
-    auction: IAuction.Auction = self._auction(account)
-    if not self._is_live(auction):
+    standing: sales.Standing = self._standing(account)
+    auction: IAuction.Auction = sales._auction(account)
+    if not sales._is_live(auction):
         self._begin(account, standing)
     else:
-        seen: IAuction.Auction = self._seen(auction, standing)
+        seen: IAuction.Auction = sales._seen(auction, standing)
         assert seen.started_at != auction.started_at or seen.insolvent_at != auction.insolvent_at, "started"
-        self._keep(account, seen)
+        sales._keep(account, seen)
 
 
 @external
 @nonreentrant
 def end(account: uint256):
-    auction: IAuction.Auction = self._auction(account)
+    auction: IAuction.Auction = sales._auction(account)
     assert auction.started_at != 0, "unstarted"
     if auction.run_off:
-        standing: Standing = self._standing(account)
+        standing: sales.Standing = self._standing(account)
         assert standing.equity >= convert(standing.maintenance, int256), "unhealthy"
-    elif self._is_live(auction):
-        assert self._most(account, self._standing(account), 0, 0) == 0, "unhealthy"
+    elif sales._is_live(auction):
+        assert sales._most(account, self._standing(account), 0, 0) == 0, "unhealthy"
     self._close(account, auction)
 
 
 @external
 @nonreentrant
 def rescue(account: uint256):
-    assert account >> 96 != POOL >> 96, "account"
+    assert not sales._is_pools(account), "account"
     self._accrue(account)
-    standing: Standing = self._standing(account)
+    standing: sales.Standing = self._standing(account)
     auction: IAuction.Auction = self._at_last_price(account, standing)
     paid: uint256 = 0
     fee: uint256 = 0
-    paid, fee = self._rates(auction, standing)
+    paid, fee = sales._rates(auction, standing)
     price: uint256 = 0
     if standing.equity > 0:
         price = convert(standing.equity, uint256) - standing.maintenance * (paid + fee) // ONE
     needed: uint256 = self._needed(account, standing) + price
     assert staticcall BACKSTOP.admits(needed), "room"
     bidder: uint256 = extcall BACKSTOP.admit()
-    self._close(bidder, self._auction(bidder))      # of what stood there before
+    self._close(bidder, sales._auction(bidder))      # of what stood there before
     self._close(account, auction)
     extcall BACKSTOP.fund(bidder, needed)
     extcall ILiquidations(LEDGER).swap(account, bidder)
@@ -133,13 +116,13 @@ def rescue(account: uint256):
 @nonreentrant
 def run_off(account: uint256):
     self._accrue(account)
-    standing: Standing = self._standing(account)
+    standing: sales.Standing = self._standing(account)
     auction: IAuction.Auction = self._at_last_price(account, standing)
     assert not auction.run_off, "run-off"
     assert standing.equity + convert(self._relief(account), int256) < 0, "solvent"
-    assert account >> 96 == POOL >> 96 or not staticcall BACKSTOP.admits(self._needed(account, standing)), "room"
+    assert sales._is_pools(account) or not staticcall BACKSTOP.admits(self._needed(account, standing)), "room"
     auction.run_off = True
-    self._keep(account, auction)
+    sales._keep(account, auction)
     run_offs._count(account)
     extcall ILiquidations(LEDGER).bar(account)
     log IAuction.RunOff(account=account, equity=standing.equity)
@@ -153,18 +136,18 @@ def run_off(account: uint256):
 def bid(account: uint256, sub_account: uint256, most: uint256, least: uint256, limit: int256) -> uint256:
     bidder: uint256 = self._bidder(account, sub_account)
     self._accrue(account)
-    before: Standing = self._standing(account)
+    before: sales.Standing = self._standing(account)
     auction: IAuction.Auction = self._open(account, before)
     paid: uint256 = 0
     fee: uint256 = 0
-    paid, fee = self._rates(auction, before)
-    on_sale: uint256 = self._most(account, before, paid, fee)
+    paid, fee = sales._rates(auction, before)
+    on_sale: uint256 = sales._most(account, before, paid, fee)
     assert on_sale != 0, "healthy"
     fraction: uint256 = min(most, on_sale)
     assert fraction >= least and fraction * SMALLEST >= on_sale, "fraction"
     assert fraction < ONE, "whole"
     self._take(account, bidder, fraction)
-    after: Standing = empty(Standing)
+    after: sales.Standing = empty(sales.Standing)
     spare: int256 = 0
     after, spare = self._recount(account)
     # Rounding to whole lots may relieve an account of nothing: then only all of it can be sold.
@@ -178,7 +161,7 @@ def bid(account: uint256, sub_account: uint256, most: uint256, least: uint256, l
         kept: int256 = after.equity * convert(before.maintenance, int256)
         assert kept > before.equity * convert(after.maintenance, int256), "whole"
     elif price < 0:
-        lacking: uint256 = convert(-before.equity, uint256) + before.maintenance * LAST_COVER // ONE
+        lacking: uint256 = convert(-before.equity, uint256) + before.maintenance * sales.LAST_COVER // ONE
         price = -convert(extcall BACKSTOP.cover(bidder, min(convert(-price, uint256), lacking * fraction // ONE)), int256)
     else:
         self._pay(bidder, account, price, 0)
@@ -194,10 +177,10 @@ def bid(account: uint256, sub_account: uint256, most: uint256, least: uint256, l
         equity=after.equity,
         maintenance=after.maintenance,
     )
-    if not auction.run_off and self._most(account, after, 0, 0) == 0:
+    if not auction.run_off and sales._most(account, after, 0, 0) == 0:
         self._close(account, auction)
         return fraction
-    self._keep(account, auction)
+    sales._keep(account, auction)
     if auction.run_off:
         run_offs._discount(account)
         run_offs._count(account)
@@ -208,8 +191,8 @@ def bid(account: uint256, sub_account: uint256, most: uint256, least: uint256, l
 @nonreentrant
 def take_over(account: uint256, sub_account: uint256, limit: int256):
     bidder: uint256 = self._bidder(account, sub_account)
-    auction: IAuction.Auction = self._auction(account)
-    is_live: bool = self._is_live(auction)
+    auction: IAuction.Auction = sales._auction(account)
+    is_live: bool = sales._is_live(auction)
     self._close(account, auction)
     own: int256 = 0
     book: uint256 = 0
@@ -217,19 +200,19 @@ def take_over(account: uint256, sub_account: uint256, limit: int256):
     own, book, markets = staticcall ILedger(LEDGER).head(bidder)
     extcall ILiquidations(LEDGER).swap(account, bidder)
     # What the account was, the bidder is now, with its own cash: one look is enough for both.
-    standing: Standing = empty(Standing)
+    standing: sales.Standing = empty(sales.Standing)
     spare: int256 = 0
     standing, spare = self._recount(bidder)
     standing.equity -= own
     if not is_live:
         auction = self._new(account, bidder, standing)
-    auction = self._seen(auction, standing)
+    auction = sales._seen(auction, standing)
     paid: uint256 = 0
     fee: uint256 = 0
-    paid, fee = self._rates(auction, standing)
-    on_sale: uint256 = self._most(account, standing, paid, fee)
+    paid, fee = sales._rates(auction, standing)
+    on_sale: uint256 = sales._most(account, standing, paid, fee)
     assert on_sale != 0, "healthy"
-    assert on_sale >= WHOLE or self._is_unwanted(account, auction, standing), "part"
+    assert on_sale >= WHOLE or sales._is_unwanted(account, auction, standing), "part"
     fee = standing.maintenance * fee // ONE
     price: int256 = standing.equity - convert(standing.maintenance * paid // ONE, int256)
     if price < 0:
@@ -247,25 +230,25 @@ def take_over(account: uint256, sub_account: uint256, limit: int256):
 @external
 @view
 def auction(account: uint256) -> IAuction.Auction:
-    return self._auction(account)
+    return sales._auction(account)
 
 
 @external
 @view
 def quote(account: uint256) -> IAuction.Quote:
-    standing: Standing = self._standing(account)
-    auction: IAuction.Auction = self._auction(account)
+    standing: sales.Standing = self._standing(account)
+    auction: IAuction.Auction = sales._auction(account)
     quote: IAuction.Quote = empty(IAuction.Quote)
     quote.equity = standing.equity
     quote.maintenance = standing.maintenance
     quote.initial = standing.initial
-    if not self._is_live(auction):
+    if not sales._is_live(auction):
         if not self._may_begin(account, account, standing):
             return quote
         auction = self._new(account, account, standing)
-    auction = self._seen(auction, standing)
-    quote.paid, quote.fee = self._rates(auction, standing)
-    quote.most = self._most(account, standing, quote.paid, quote.fee)
+    auction = sales._seen(auction, standing)
+    quote.paid, quote.fee = sales._rates(auction, standing)
+    quote.most = sales._most(account, standing, quote.paid, quote.fee)
     if quote.most >= WHOLE:
         quote.most = ONE
     return quote
@@ -275,31 +258,9 @@ def quote(account: uint256) -> IAuction.Quote:
 
 
 @internal
-@view
-def _auction(account: uint256) -> IAuction.Auction:
-    word: uint256 = self.auctions[account]
-    return IAuction.Auction(
-        started_at=word & (2**40 - 1),
-        insolvent_at=(word >> 40) & (2**40 - 1),
-        lowest=word >> 128,
-        run_off=(word >> 80) & 1 != 0,
-    )
-
-
-@internal
-def _keep(account: uint256, auction: IAuction.Auction):
-    self.auctions[account] = (
-        auction.started_at
-        | (auction.insolvent_at << 40)
-        | (convert(auction.run_off, uint256) << 80)
-        | (auction.lowest << 128)
-    )
-
-
-@internal
 def _close(account: uint256, auction: IAuction.Auction):
     if auction.started_at != 0:
-        self.auctions[account] = 0
+        sales._clear(account)
         log IAuction.Ended(account=account)
     if auction.run_off:
         run_offs._discount(account)
@@ -308,14 +269,8 @@ def _close(account: uint256, auction: IAuction.Auction):
 
 @internal
 @view
-def _is_live(auction: IAuction.Auction) -> bool:
-    return auction.started_at != 0 and (auction.run_off or block.timestamp <= auction.started_at + LIFE)
-
-
-@internal
-@view
-def _standing(account: uint256) -> Standing:
-    standing: Standing = empty(Standing)
+def _standing(account: uint256) -> sales.Standing:
+    standing: sales.Standing = empty(sales.Standing)
     (
         standing.equity, standing.maintenance, standing.initial, standing.unpriced
     ) = staticcall ILedger(LEDGER).health(account)
@@ -361,13 +316,13 @@ def _relief(account: uint256) -> uint256:
 
 @internal
 @view
-def _may_begin(account: uint256, holder: uint256, standing: Standing) -> bool:
+def _may_begin(account: uint256, holder: uint256, standing: sales.Standing) -> bool:
     """
     @notice Below maintenance at every price that may be the true one; the backstop's own are always for sale.
     @param holder Who has the account's books now.
     """
-    if account >> 96 == POOL >> 96:
-        return account != POOL and (standing.maintenance != 0 or standing.equity < 0)
+    if sales._is_pools(account):
+        return account != sales.POOL and (standing.maintenance != 0 or standing.equity < 0)
     if standing.equity >= convert(standing.maintenance, int256):
         return False
     return standing.equity + convert(self._relief(holder), int256) < convert(standing.maintenance, int256)
@@ -375,18 +330,18 @@ def _may_begin(account: uint256, holder: uint256, standing: Standing) -> bool:
 
 @internal
 @view
-def _new(account: uint256, holder: uint256, standing: Standing) -> IAuction.Auction:
+def _new(account: uint256, holder: uint256, standing: sales.Standing) -> IAuction.Auction:
     assert self._may_begin(account, holder, standing), "healthy"
     auction: IAuction.Auction = empty(IAuction.Auction)
     auction.started_at = block.timestamp
-    auction.lowest = MOST_RATIO
-    return self._seen(auction, standing)
+    auction.lowest = sales.MOST_RATIO
+    return sales._seen(auction, standing)
 
 
 @internal
-def _begin(account: uint256, standing: Standing) -> IAuction.Auction:
+def _begin(account: uint256, standing: sales.Standing) -> IAuction.Auction:
     auction: IAuction.Auction = self._new(account, account, standing)
-    self._keep(account, auction)
+    sales._keep(account, auction)
     log IAuction.Started(
         account=account, starter=msg.sender, equity=standing.equity, maintenance=standing.maintenance
     )
@@ -394,96 +349,33 @@ def _begin(account: uint256, standing: Standing) -> IAuction.Auction:
 
 
 @internal
-def _open(account: uint256, standing: Standing) -> IAuction.Auction:
+def _open(account: uint256, standing: sales.Standing) -> IAuction.Auction:
     """
     @notice The auction that there is, or a new one.
     """
-    auction: IAuction.Auction = self._auction(account)
-    if self._is_live(auction):
-        return self._seen(auction, standing)
+    auction: IAuction.Auction = sales._auction(account)
+    if sales._is_live(auction):
+        return sales._seen(auction, standing)
     return self._begin(account, standing)
 
 
 @internal
 @view
-def _at_last_price(account: uint256, standing: Standing) -> IAuction.Auction:
+def _at_last_price(account: uint256, standing: sales.Standing) -> IAuction.Auction:
     """
     @notice The auction of an account that nobody has wanted at any price.
     """
-    auction: IAuction.Auction = self._auction(account)
-    assert self._is_live(auction), "unstarted"
-    auction = self._seen(auction, standing)
-    assert account >> 96 == POOL >> 96 or standing.equity < convert(standing.maintenance, int256), "healthy"
-    assert self._is_unwanted(account, auction, standing), "bidding"
+    auction: IAuction.Auction = sales._auction(account)
+    assert sales._is_live(auction), "unstarted"
+    auction = sales._seen(auction, standing)
+    assert sales._is_pools(account) or standing.equity < convert(standing.maintenance, int256), "healthy"
+    assert sales._is_unwanted(account, auction, standing), "bidding"
     return auction
 
 
 @internal
 @view
-def _is_unwanted(account: uint256, auction: IAuction.Auction, standing: Standing) -> bool:
-    """
-    @notice Still below maintenance when bidders have had all the time there is.
-    """
-    if account >> 96 != POOL >> 96 and standing.equity >= convert(standing.maintenance, int256):
-        return False
-    return block.timestamp >= max(auction.started_at, auction.insolvent_at) + DURATION
-
-
-@internal
-@view
-def _seen(auction: IAuction.Auction, standing: Standing) -> IAuction.Auction:
-    """
-    @notice What an auction remembers of its account: the worst ratio while it is solvent, since when it is not.
-    """
-    seen: IAuction.Auction = auction
-    if seen.run_off and standing.equity > 0 and block.timestamp > seen.started_at + LIFE:
-        # A run-off does not lapse: when it has something to lose again, it begins anew.
-        seen.started_at = block.timestamp
-        seen.lowest = MOST_RATIO
-    if standing.equity > 0:
-        seen.insolvent_at = 0
-        seen.lowest = min(seen.lowest, convert(standing.equity, uint256) * ONE // max(standing.maintenance, 1))
-    elif seen.insolvent_at == 0:
-        seen.insolvent_at = block.timestamp
-    return seen
-
-
-@internal
-@view
-def _rates(auction: IAuction.Auction, standing: Standing) -> (uint256, uint256):
-    """
-    @notice What a bidder is paid, and the backstop gets, for a unit of maintenance, wad.
-    """
-    if standing.equity <= 0:
-        return LAST_COVER * min(block.timestamp - auction.insolvent_at, DURATION) // DURATION, 0
-    bound: uint256 = auction.lowest // KEPT
-    fee: uint256 = min(FEE, bound)
-    return min(LAST_RATE * min(block.timestamp - auction.started_at, DURATION) // DURATION, bound - fee), fee
-
-
-@internal
-@view
-def _most(account: uint256, standing: Standing, paid: uint256, fee: uint256) -> uint256:
-    """
-    @notice The fraction whose sale brings the account halfway between maintenance and initial margin, wad; zero when it is there or nearly so,
-            as after a bid for all that was on sale: charges for positions do not shrink with them.
-    """
-    if account >> 96 == POOL >> 96 or standing.equity <= 0:
-        return ONE
-    equity: uint256 = convert(standing.equity, uint256)
-    target: uint256 = (standing.maintenance + standing.initial) // 2
-    if equity >= target:
-        return 0
-    lost: uint256 = standing.maintenance * (paid + fee) // ONE
-    fraction: uint256 = min(ONE, (target - equity) * ONE // (target - lost) + 1)
-    if fraction < ENOUGH:
-        return 0
-    return fraction
-
-
-@internal
-@view
-def _needed(account: uint256, standing: Standing) -> uint256:
+def _needed(account: uint256, standing: sales.Standing) -> uint256:
     """
     @notice What the pool must put behind an account for initial margin, and to repay its debt, wad.
     """
@@ -530,11 +422,11 @@ def _take(account: uint256, bidder: uint256, fraction: uint256):
 
 
 @internal
-def _recount(account: uint256) -> (Standing, int256):
+def _recount(account: uint256) -> (sales.Standing, int256):
     """
     @notice How an account stands, and what it has to spare.
     """
-    standing: Standing = empty(Standing)
+    standing: sales.Standing = empty(sales.Standing)
     spare: int256 = 0
     standing.equity, standing.maintenance, standing.initial, spare = extcall ILiquidations(LEDGER).recount(account)
     return standing, spare
@@ -542,7 +434,7 @@ def _recount(account: uint256) -> (Standing, int256):
 
 @internal
 def _judge(bidder: uint256):
-    standing: Standing = empty(Standing)
+    standing: sales.Standing = empty(sales.Standing)
     spare: int256 = 0
     standing, spare = self._recount(bidder)
     assert spare >= 0, "margin"
@@ -556,4 +448,4 @@ def _pay(bidder: uint256, account: uint256, price: int256, fee: uint256):
     assert price >= convert(fee, int256), "whole"
     extcall ILiquidations(LEDGER).pay(bidder, account, convert(price, uint256) - fee)
     if fee != 0:
-        extcall ILiquidations(LEDGER).pay(bidder, POOL, fee)
+        extcall ILiquidations(LEDGER).pay(bidder, sales.POOL, fee)

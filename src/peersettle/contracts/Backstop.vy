@@ -17,15 +17,30 @@ from .interfaces import IBackstop
 from .interfaces import IERC20
 from .interfaces import ILedger
 from .interfaces import ILiquidations
+from .modules import expiry_reserves
+from .modules import holdings
 from .modules import loans
+from .modules import notices
 from .modules import shares
 
 implements: IBackstop
 
+initializes: expiry_reserves
+initializes: holdings
 initializes: loans
 initializes: shares
+initializes: notices[shares := shares]
 
 exports: (
+    expiry_reserves.reserves,
+    expiry_reserves.reserved,
+    expiry_reserves.lapse,
+    holdings.inventory,
+    holdings.behind,
+    holdings.funded,
+    notices.requests,
+    notices.request,
+    notices.stay,
     shares.totalSupply,
     shares.balanceOf,
     shares.allowance,
@@ -38,13 +53,6 @@ exports: (
 name: public(constant(String[19])) = "PeerSettle Backstop"
 symbol: public(constant(String[8])) = "BACKSTOP"
 
-NOTICE: constant(uint256) = 2 * 86_400          # between asking to leave and leaving
-WINDOW: constant(uint256) = 2 * 86_400          # in which to leave then
-RESERVE_PART: constant(uint256) = 10            # of what is free, for the shortfalls of one expiry
-RESERVED_FOR: constant(uint256) = 3 * 86_400    # after a fixing
-INVENTORY_PART: constant(uint256) = 4           # of the pool stands behind what it has taken over at most
-MAX_INVENTORY: constant(uint256) = 8
-ALL_INVENTORY: constant(uint256) = 2 ** (MAX_INVENTORY + 1) - 2
 ONE: constant(uint256) = 10**18                 # one share and one unit of currency that nobody has: the price begins at one
 
 LEDGER: immutable(address)
@@ -68,12 +76,6 @@ event Withdraw:
     shares: uint256
 
 
-event Requested:
-    owner: indexed(address)
-    shares: uint256
-    ready_at: uint256
-
-
 event Covered:
     bidder: indexed(uint256)
     amount: uint256
@@ -87,24 +89,6 @@ event Admitted:
 event Collected:
     account: indexed(uint256)
     amount: uint256
-
-
-struct Request:
-    shares: uint256
-    ready_at: uint256
-
-
-struct Reserve:
-    amount: uint256     # wad
-    until: uint256
-
-
-requests: public(HashMap[address, Request])
-reserves: public(HashMap[uint256, Reserve])     # market << 14 | day
-reserved: public(uint256)                       # wad, all of them
-inventory: public(uint256)                      # the sub-accounts in use, as bits
-behind: public(uint256[9])                      # wad: what was put behind each of them
-funded: public(uint256)                         # wad: behind all of them
 
 
 @deploy
@@ -150,30 +134,13 @@ def accrue(account: uint256) -> uint256:
 @external
 def reserve(market: uint256, day: uint256) -> uint256:
     assert msg.sender == LEDGER, "ledger"
-    amount: uint256 = self._free() // RESERVE_PART
-    self.reserves[(market << 14) | day] = Reserve(amount=amount, until=block.timestamp + RESERVED_FOR)
-    self.reserved += amount
-    return amount
+    return expiry_reserves._reserve(market, day, self._free())
 
 
 @external
 def release(market: uint256, day: uint256, used: uint256):
     assert msg.sender == LEDGER, "ledger"
-    place: uint256 = (market << 14) | day
-    amount: uint256 = min(used, self.reserves[place].amount)
-    self.reserves[place].amount -= amount
-    self.reserved -= amount
-
-
-@external
-def lapse(market: uint256, day: uint256):
-    """
-    @notice Anybody: what was reserved for an expiry and not used is free again.
-    """
-    place: uint256 = (market << 14) | day
-    assert block.timestamp > self.reserves[place].until, "reserved"
-    self.reserved -= self.reserves[place].amount
-    self.reserves[place] = empty(Reserve)
+    expiry_reserves._release(market, day, used)
 
 
 # For auctions
@@ -185,39 +152,28 @@ def room() -> uint256:
     """
     @notice Cash that the pool may put behind one more account, wad.
     """
-    if self.inventory == ALL_INVENTORY:
+    if holdings.inventory == holdings.ALL_INVENTORY:
         return 0
-    return self._room()
+    return holdings._room(self._free())
 
 
 @external
 @view
 def admits(amount: uint256) -> bool:
-    # Each place that is taken doubles what the next is kept for at least: trifles do not fill them.
-    room: uint256 = self._room()
-    left: uint256 = MAX_INVENTORY
-    for slot: uint256 in range(1, MAX_INVENTORY + 1):
-        if self.inventory & (1 << slot) != 0:
-            left -= 1
-    return left != 0 and amount <= room and amount >= room >> left
+    return holdings._admits(amount, self._free())
 
 
 @external
 def admit() -> uint256:
     assert msg.sender == AUCTION, "auction"
-    for slot: uint256 in range(1, MAX_INVENTORY + 1):
-        if self.inventory & (1 << slot) == 0:
-            self.inventory |= 1 << slot
-            return self._account(self) | slot
-    raise "room"
+    return self._account(self) | holdings._admit()
 
 
 @external
 def fund(account: uint256, amount: uint256):
     assert msg.sender == AUCTION, "auction"
     assert amount <= self._free(), "room"
-    self.behind[account & 15] += amount
-    self.funded += amount
+    holdings._fund(account & 15, amount)
     extcall ILiquidations(LEDGER).pay(self._account(self), account, amount)
     log Admitted(account=account, amount=amount)
 
@@ -236,16 +192,14 @@ def collect(slot: uint256):
     """
     @notice Anybody: an account that the pool took over and has sold is closed, and its cash is idle again.
     """
-    assert self.inventory & (1 << slot) != 0, "inventory"
+    assert holdings._holds(slot), "inventory"
     account: uint256 = self._account(self) | slot
     cash: int256 = 0
     markets: uint256 = 0
     cash, markets = self._head(account)
     assert markets == 0, "positions"
     assert cash >= 0, "cash"
-    self.inventory ^= 1 << slot
-    self.funded -= self.behind[slot]
-    self.behind[slot] = 0
+    holdings._leave(slot)
     extcall ILiquidations(LEDGER).pay(account, self._account(self), convert(cash, uint256))
     log Collected(account=account, amount=convert(cash, uint256))
 
@@ -271,27 +225,6 @@ def mint(amount: uint256, receiver: address) -> uint256:
     assets: uint256 = self._assets(amount, self._high(), True)
     self._come(assets, amount, receiver)
     return assets
-
-
-@external
-def request(amount: uint256):
-    """
-    @notice Ask to leave with so many shares, and those asked for before: in two days, and for two days. They go on bearing losses.
-    """
-    shares._shift(msg.sender, self, amount)
-    asked: uint256 = self.requests[msg.sender].shares + amount
-    self.requests[msg.sender] = Request(shares=asked, ready_at=block.timestamp + NOTICE)
-    log Requested(owner=msg.sender, shares=asked, ready_at=block.timestamp + NOTICE)
-
-
-@external
-def stay():
-    """
-    @notice Take all that was asked for back.
-    """
-    amount: uint256 = self.requests[msg.sender].shares
-    self.requests[msg.sender] = empty(Request)
-    shares._shift(self, msg.sender, amount)
 
 
 @external
@@ -377,13 +310,13 @@ def previewMint(amount: uint256) -> uint256:
 @external
 @view
 def maxRedeem(owner: address) -> uint256:
-    return min(self._ready(owner), self._shares(self._free() // CASH_SCALE, self._low(), False))
+    return min(notices._ready(owner), self._shares(self._free() // CASH_SCALE, self._low(), False))
 
 
 @external
 @view
 def maxWithdraw(owner: address) -> uint256:
-    return min(self._assets(self._ready(owner), self._low(), False), self._free() // CASH_SCALE)
+    return min(self._assets(notices._ready(owner), self._low(), False), self._free() // CASH_SCALE)
 
 
 @external
@@ -451,18 +384,7 @@ def _idle() -> uint256:
 @view
 def _free() -> uint256:
     idle: uint256 = self._idle()
-    return idle - min(idle, self.reserved)
-
-
-@internal
-@view
-def _room() -> uint256:
-    """
-    @notice What may be put behind one more account, whether there is a place for it or not.
-    """
-    free: uint256 = self._free()
-    most: uint256 = (free + self.funded) // INVENTORY_PART
-    return min(free, most - min(most, self.funded))
+    return idle - min(idle, expiry_reserves.reserved)
 
 
 @internal
@@ -472,8 +394,8 @@ def _low() -> uint256:
     @notice What is free, half of what is lent, and of what was taken over what it has beyond initial margin.
     """
     worth: uint256 = self._free() + loans.lent // 2
-    for slot: uint256 in range(1, MAX_INVENTORY + 1):
-        if self.inventory & (1 << slot) != 0:
+    for slot: uint256 in range(1, holdings.MAX_INVENTORY + 1):
+        if holdings._holds(slot):
             equity: int256 = 0
             maintenance: uint256 = 0
             initial: uint256 = 0
@@ -490,8 +412,8 @@ def _high() -> uint256:
     @notice What is idle, all that is lent with its interest, and of what was taken over its equity and its maintenance requirement.
     """
     worth: uint256 = self._idle() + loans.lent + loans._interest()
-    for slot: uint256 in range(1, MAX_INVENTORY + 1):
-        if self.inventory & (1 << slot) != 0:
+    for slot: uint256 in range(1, holdings.MAX_INVENTORY + 1):
+        if holdings._holds(slot):
             equity: int256 = 0
             maintenance: uint256 = 0
             initial: uint256 = 0
@@ -521,18 +443,6 @@ def _assets(amount: uint256, worth: uint256, up: bool) -> uint256:
 
 
 @internal
-@view
-def _ready(owner: address) -> uint256:
-    """
-    @notice Shares that may leave now.
-    """
-    asked: Request = self.requests[owner]
-    if block.timestamp < asked.ready_at or block.timestamp > asked.ready_at + WINDOW:
-        return 0
-    return asked.shares
-
-
-@internal
 def _come(assets: uint256, minted: uint256, receiver: address):
     assert minted != 0 and assets < 2**120, "amount"
     shares._mint(receiver, minted)
@@ -543,10 +453,8 @@ def _come(assets: uint256, minted: uint256, receiver: address):
 @internal
 def _leave(assets: uint256, burned: uint256, receiver: address, owner: address):
     assert burned != 0 and assets < 2**120, "amount"
-    assert burned <= self._ready(owner), "notice"
+    assert burned <= notices._ready(owner), "notice"
     assert assets * CASH_SCALE <= self._free(), "idle"
-    shares._spend(owner, burned)
-    self.requests[owner].shares -= burned
-    shares._burn(self, burned)
+    notices._leave(owner, burned)
     extcall ILiquidations(LEDGER).pay(self._account(self), self._account(receiver), assets * CASH_SCALE)
     log Withdraw(sender=msg.sender, receiver=receiver, owner=owner, assets=assets, shares=burned)

@@ -18,6 +18,7 @@ from .interfaces import IParameters
 from .interfaces import IPositionLedger
 from .interfaces import IRisk
 from .modules import accounts
+from .modules import debts
 from .modules import expiries
 from .modules import gates
 from .modules import liquidations
@@ -30,10 +31,11 @@ implements: IPositionLedger
 
 initializes: accounts
 initializes: sessions
-initializes: expiries[accounts := accounts]
+initializes: debts[accounts := accounts]
+initializes: expiries[accounts := accounts, debts := debts]
 initializes: gates[accounts := accounts, expiries := expiries]
 initializes: movements[accounts := accounts, expiries := expiries]
-initializes: liquidations[accounts := accounts, expiries := expiries, gates := gates, movements := movements]
+initializes: liquidations[accounts := accounts, debts := debts, gates := gates, movements := movements]
 
 exports: sessions.grant
 exports: (
@@ -63,7 +65,8 @@ def __init__(
     PARAMETERS = parameters
     CASH = cash
     CASH_SCALE = 10 ** (18 - convert(staticcall IERC20(cash).decimals(), uint256))
-    expiries.__init__(risk, backstop)
+    debts.__init__(backstop)
+    expiries.__init__(risk)
     liquidations.__init__(auction)
 
 
@@ -77,7 +80,7 @@ def credit(account: uint256, token: address, amount: uint256, depositor: address
     assert account & sessions.SESSION == 0, "account"
     assert amount < 2**120, "amount"
     if token == CASH:
-        expiries._credit(account, amount * CASH_SCALE)
+        debts._credit(account, amount * CASH_SCALE)
     else:
         market: uint256 = 0
         scale: uint256 = 0
@@ -165,7 +168,7 @@ def settle_positions(trade_hash: bytes32, moves: DynArray[IPositionLedger.Positi
 @external
 @nonreentrant
 def fix(market: uint256, day: uint256) -> uint256:
-    return expiries._fix(market, day)
+    return extcall expiries.RISK.fix(market, day)
 
 
 @external
@@ -173,7 +176,7 @@ def fix(market: uint256, day: uint256) -> uint256:
 def expire(accounts_: DynArray[uint256, 16], markets: uint256):
     caller: uint256 = convert(msg.sender, uint256) << 96
     for account: uint256 in accounts_:
-        expiries._accrue(account)
+        debts._accrue(account)
         # What an account receives comes before what it pays: nobody is short of what has only to be collected.
         for pays: bool in [False, True]:
             left: uint256 = accounts.heads[account] & accounts.MARKETS_MASK & markets
@@ -228,8 +231,8 @@ def _repay(account: uint256, received: int256):
     cash: int256 = accounts._cash(account)
     if min(cash, cash - received) < 0:
         assert cash >= 0 or received >= 0, "cash"
-        expiries._charge(account)
-        expiries._repay(account, convert(min(received, received - accounts._cash(account)), uint256))
+        debts._charge(account)
+        debts._repay(account, convert(min(received, received - accounts._cash(account)), uint256))
 
 
 @internal

@@ -33,8 +33,8 @@ class Rule:
     """The file, in the folder of the contracts."""
     text: str
     instead: str = ""
-    also: tuple[str, str] | None = None
-    """One more text and what stands there instead, where the rule is held twice."""
+    also: tuple[str, str, str] | None = None
+    """A file, one more text and what stands there instead, where the rule is held twice."""
     appended: str = ""
     """What the rest needs, at the end of the file."""
 
@@ -44,12 +44,13 @@ def _compiled(rule: Rule) -> VyperDeployer:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, CONTRACTS)
         shutil.copytree(SOURCE / CONTRACTS, copy, ignore=shutil.ignore_patterns("artifacts", "__pycache__"))
-        source = (copy / rule.source).read_text()
-        for text, instead in [(rule.text, rule.instead), *([rule.also] if rule.also else [])]:
+        for name, text, instead in [(rule.source, rule.text, rule.instead), *([rule.also] if rule.also else [])]:
+            source = (copy / name).read_text()
             found = source.count(text)
-            assert found == 1, f"{rule.source} has {found} times: {text}"
-            source = source.replace(text, instead)
-        (copy / rule.source).write_text(source + rule.appended)
+            assert found == 1, f"{name} has {found} times: {text}"
+            (copy / name).write_text(source.replace(text, instead))
+        with (copy / rule.source).open("a") as file:
+            file.write(rule.appended)
         try:
             set_search_paths([folder])
             compiled = boa.load_partial(str(copy / f"{rule.contract}.vy"))

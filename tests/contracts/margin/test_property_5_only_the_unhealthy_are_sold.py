@@ -18,6 +18,7 @@ HEALTHY = Rule(
     "Auction.vy",
     "    if standing.equity >= convert(standing.maintenance, int256):\n        return False\n",
     also=(
+        "Auction.vy",
         "    return standing.equity + convert(self._relief(holder), int256) < convert(standing.maintenance, int256)\n",
         "    return True\n",
     ),

@@ -15,10 +15,10 @@ from tests.contracts.margin.walk import owner_of
 
 KEPT = Rule(
     "Auction",
-    "Auction.vy",
+    "modules/sales.vy",
     "KEPT: constant(uint256) = 2 ",
     "KEPT: constant(uint256) = 1 ",
-    also=('        assert kept > before.equity * convert(after.maintenance, int256), "whole"\n', ""),
+    also=("Auction.vy", '        assert kept > before.equity * convert(after.maintenance, int256), "whole"\n', ""),
 )
 
 

@@ -7,13 +7,14 @@
 @dev Lots are the unit of payment: a leg pays for whole lots or waits. A pot holds cash and, where a payer had the underlying itself, units of it.
 """
 
-from ..interfaces import IBackstop
 from ..interfaces import ILedger
 from ..interfaces import IRisk
 from . import accounts
 from . import calendar
+from . import debts
 
 uses: accounts
+uses: debts
 
 WAD: constant(uint256) = 10**18
 PATIENCE: constant(uint256) = 86_400    # so long after a fixing receivers take what is there, and shortfalls are covered
@@ -37,8 +38,6 @@ struct Taken:
 
 
 RISK: immutable(IRisk)
-BACKSTOP: immutable(IBackstop)
-POOL: immutable(uint256)                # the backstop's own account
 
 open_interest: uint256[2**63]           # market << 36 | series: lots held long
 pots: HashMap[uint256, Pot]             # market << 36 | series
@@ -48,15 +47,8 @@ shortfalls: HashMap[uint256, uint256]   # of all series of an expiry, wad
 
 
 @deploy
-def __init__(risk: IRisk, backstop: IBackstop):
+def __init__(risk: IRisk):
     RISK = risk
-    BACKSTOP = backstop
-    POOL = convert(backstop.address, uint256) << 96
-
-
-@internal
-def _fix(market: uint256, day: uint256) -> uint256:
-    return extcall RISK.fix(market, day)
 
 
 @internal
@@ -97,60 +89,6 @@ def _pot(place: uint256) -> Pot:
         pot.receivers = pot.payers
         pot.state = 1
     return pot
-
-
-@internal
-def _credit(account: uint256, amount: uint256):
-    """
-    @notice Cash for an account; what it owes the backstop is repaid first.
-    """
-    self._accrue(account)
-    before: int256 = accounts._cash(account)
-    accounts._pay(account, convert(amount, int256))
-    if before < 0:
-        self._repay(account, min(amount, convert(-before, uint256)))
-
-
-@internal
-def _accrue(account: uint256):
-    """
-    @notice The interest on a debt is owed, too.
-    """
-    if accounts._cash(account) < 0:
-        self._charge(account)
-
-
-@internal
-def _charge(account: uint256):
-    accounts._pay(account, -convert(extcall BACKSTOP.accrue(account), int256))
-
-
-@internal
-def _repay(account: uint256, amount: uint256):
-    if amount != 0:
-        accounts._pay(POOL, convert(amount, int256))
-        extcall BACKSTOP.repaid(account, amount)
-
-
-@internal
-def _borrow(account: uint256, payment: uint256, lots: uint256) -> uint256:
-    """
-    @notice Pay for as many of these lots as the backstop lends for. Returns how many; the account's cash has paid them.
-    """
-    cash: int256 = accounts._cash(account)
-    own: uint256 = convert(max(cash, 0), uint256)
-    wanted: uint256 = lots * payment - own
-    granted: uint256 = min(extcall BACKSTOP.lend(account, wanted), wanted)
-    lent: uint256 = min(granted, convert(max(accounts._cash(POOL), 0), uint256))
-    paid: uint256 = (own + lent) // payment
-    drawn: uint256 = 0
-    if paid * payment > own:
-        drawn = paid * payment - own
-        accounts._pay(POOL, -convert(drawn, int256))
-    accounts._pay(account, -convert(paid * payment, int256))
-    if drawn < granted:
-        extcall BACKSTOP.repaid(account, granted - drawn)
-    return paid
 
 
 @internal
@@ -287,7 +225,7 @@ def _settle_book(account: uint256, market: uint256, caller: uint256, pays: bool)
             if caller != account and solvent:
                 tip: uint256 = min(fee, convert(max(accounts._cash(account), 0), uint256))
                 accounts._pay(account, -convert(tip, int256))
-                self._credit(caller, tip)
+                debts._credit(caller, tip)
             log ILedger.Settled(account=account, market=market, series=series, lots=closed, price=price)
 
 
@@ -323,7 +261,7 @@ def _pay_in(
                 pot.units += in_kind * units
                 paid += in_kind
         if paid < lots and solvent:
-            borrowed: uint256 = self._borrow(account, share, lots - paid)
+            borrowed: uint256 = debts._borrow(account, share, lots - paid)
             pot.cash += borrowed * share
             paid += borrowed
     if share < payment and not self._is_late(market, series):
@@ -332,7 +270,7 @@ def _pay_in(
         expired: uint256 = (market << 14) | (series >> 22)
         whole: uint256 = self.shortfalls[expired]
         if whole == 0 and missing != 0:
-            self.reserves[expired] = extcall BACKSTOP.reserve(market, series >> 22)
+            self.reserves[expired] = extcall debts.BACKSTOP.reserve(market, series >> 22)
         self.shortfalls[expired] = whole + missing
     pot.payers -= paid
     self.pots[place] = pot
@@ -357,7 +295,7 @@ def _collect(account: uint256, key: uint256, market: uint256, series: uint256, l
     already: Taken = self.taken[key][series]
     cash: uint256 = lots * (pot.cash // total - already.cash)
     units: uint256 = lots * (pot.units // total - already.units)
-    self._credit(account, cash)
+    debts._credit(account, cash)
     accounts._add_collateral(key, convert(units, int256))
     pot.cash_taken += cash
     pot.units_taken += units
@@ -369,7 +307,7 @@ def _collect(account: uint256, key: uint256, market: uint256, series: uint256, l
         pot.receivers -= lots
         if pot.receivers == 0:
             # Less than one wei a lot is left over.
-            self._credit(POOL, pot.cash - pot.cash_taken)
+            debts._credit(debts.POOL, pot.cash - pot.cash_taken)
             pot.cash_taken = pot.cash
     self.taken[key][series] = left
     self.pots[place] = pot
@@ -394,9 +332,9 @@ def _cover(market: uint256, series: uint256, open: Pot):
     reserve: uint256 = self.reserves[place]
     if whole > reserve:
         cover = cover * reserve // whole
-    cover = min(cover, convert(max(accounts._cash(POOL), 0), uint256))
-    accounts._pay(POOL, -convert(cover, int256))
+    cover = min(cover, convert(max(accounts._cash(debts.POOL), 0), uint256))
+    accounts._pay(debts.POOL, -convert(cover, int256))
     pot.cash += cover
     pot.state = 2
     self.pots[(market << 36) | series] = pot
-    extcall BACKSTOP.release(market, series >> 22, cover)
+    extcall debts.BACKSTOP.release(market, series >> 22, cover)

@@ -9,12 +9,12 @@
 from ..interfaces import ILiquidations
 from ..interfaces import IPositionLedger
 from . import accounts
-from . import expiries
+from . import debts
 from . import gates
 from . import movements
 
 uses: accounts
-uses: expiries
+uses: debts
 uses: gates
 uses: movements
 
@@ -58,7 +58,7 @@ def swap(victim: uint256, bidder: uint256):
     if cash < 0:
         # The loan is the victim's until it is repaid: now, by the bidder.
         accounts._pay(victim, cash)
-        expiries._credit(victim, convert(-cash, uint256))
+        debts._credit(victim, convert(-cash, uint256))
 
 
 @external
@@ -81,10 +81,10 @@ def bar(account: uint256):
 @external
 @nonreentrant
 def pay(giver: uint256, receiver: uint256, amount: uint256):
-    assert msg.sender == AUCTION or msg.sender == expiries.BACKSTOP.address, "auction"
+    assert msg.sender == AUCTION or msg.sender == debts.BACKSTOP.address, "auction"
     accounts._pay(giver, -convert(amount, int256))
     assert accounts._cash(giver) >= 0, "cash"
-    expiries._credit(receiver, amount)
+    debts._credit(receiver, amount)
     if msg.sender != AUCTION:
         gates._gate(giver)
 
@@ -94,7 +94,7 @@ def _begin(victim: uint256):
     assert msg.sender == AUCTION, "auction"
     assert self.happened[victim] != TRADED, "traded"
     self.happened[victim] = SOLD
-    expiries._accrue(victim)
+    debts._accrue(victim)
 
 
 @internal

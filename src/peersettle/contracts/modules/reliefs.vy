@@ -9,12 +9,11 @@
 from ..interfaces import IRisk
 from . import calendar
 from . import instruments
+from . import scenarios
 
 M64: constant(uint256) = 2**64 - 1
 EPOCH: constant(uint256) = 2**20 - 1
 STRIKE_MASK: constant(uint256) = 2**20 - 1
-LANE: constant(uint256) = 16_383
-LANE_ZERO: constant(uint256) = 8_192
 WAD: constant(uint256) = 10**18
 MOST: constant(uint256) = 2**127
 
@@ -38,8 +37,8 @@ def _relief(risk: IRisk, market: uint256, header: uint256, words: DynArray[uint2
     bits: uint256 = 14 - ((terms >> 248) & 1)
     place: uint256 = 0
     if usable:
-        place = unsafe_sub((candidate << bits) // reference + LANE_ZERO, 1 << bits)
-        if place >> 255 != 0 or place < ones & LANE or place > (ones >> 84) & LANE:
+        place = scenarios._place(candidate, reference, bits)
+        if not scenarios._within(place, ones):
             return MOST
     lot: uint256 = pow_mod256(10, ones >> 196)
     tick: uint256 = pow_mod256(10, terms >> 250)
@@ -74,7 +73,7 @@ def _relief(risk: IRisk, market: uint256, header: uint256, words: DynArray[uint2
                     gains[lane] += lots * self._moved(array, lane)
     best: int256 = 0
     for lane: uint256 in range(14):
-        if not usable or self._is_on_the_way(place, ones, lane):
+        if not usable or scenarios._is_on_the_way(place, ones, lane):
             best = max(best, gains[lane])
     return min((convert(best + rounded, uint256) * reference >> bits) * lot // WAD + 1, MOST)
 
@@ -103,18 +102,4 @@ def _is_priced(risk: IRisk, market: uint256, words: DynArray[uint256, 8], epoch:
 @internal
 @pure
 def _moved(array: uint256, lane: uint256) -> int256:
-    return convert((array >> (14 * lane)) & LANE, int256) - convert(LANE_ZERO, int256)
-
-
-@internal
-@pure
-def _is_on_the_way(place: uint256, ones: uint256, lane: uint256) -> bool:
-    """
-    @notice Whether a scenario lies between the reference and a price, or is the first beyond it.
-    """
-    node: uint256 = (ones >> (14 * lane)) & LANE
-    if node > LANE_ZERO:
-        return place > (ones >> (14 * (lane - 1))) & LANE     # its neighbour towards the middle
-    if node < LANE_ZERO:
-        return place < (ones >> (14 * (lane + 1))) & LANE
-    return True
+    return convert((array >> (14 * lane)) & scenarios.LANE, int256) - convert(scenarios.LANE_ZERO, int256)

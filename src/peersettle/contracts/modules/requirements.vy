@@ -14,6 +14,7 @@ from . import calendar
 from . import fixings
 from . import instruments
 from . import open_risk
+from . import scenarios
 from . import snapshots
 
 uses: fixings
@@ -28,7 +29,6 @@ HALF: constant(uint256) = 2**55
 FIELDS: constant(uint256) = HALF * (2**168 + 2**112 + 2**56 + 1)
 M56: constant(uint256) = 2**56 - 1
 M64: constant(uint256) = 2**64 - 1
-LANE_ZERO: constant(uint256) = 8_192
 MARK_ZERO: constant(uint256) = 2**27
 LOT_SIGN: constant(uint256) = 2**27
 STRIKE_MASK: constant(uint256) = 2**20 - 1
@@ -124,7 +124,7 @@ def _assess(market: uint256, header: uint256, words: DynArray[uint256, 8]) -> IR
                 if strike >> 20 != day:
                     if day != max_value(uint256):
                         # What this expiry gained when only volatility moved, and between the nodes beside the middle.
-                        bias: uint256 = unsafe_mul(unsafe_sub(sums.lots, lots), LANE_ZERO)
+                        bias: uint256 = unsafe_mul(unsafe_sub(sums.lots, lots), scenarios.LANE_ZERO)
                         gain_up: int256 = convert(
                             convert(unsafe_sub(unsafe_sub(sums.d & M56, up), bias), bytes32), int256
                         )
@@ -318,7 +318,7 @@ def _required(
     worst = min(worst, min(min((a >> 56) & M56, (b >> 56) & M56), min((c >> 56) & M56, (d >> 56) & M56)))
     worst = min(worst, min(min((a >> 112) & M56, (b >> 112) & M56), min((c >> 112) & M56, (d >> 112) & M56)))
     worst = min(worst, min(a >> 168, b >> 168))
-    zero: uint256 = unsafe_add(unsafe_add(HALF, unsafe_mul(unsafe_add(sums.lots, units), LANE_ZERO)), unsafe_add(sums.charged >> 128, sums.hidden))
+    zero: uint256 = unsafe_add(unsafe_add(HALF, unsafe_mul(unsafe_add(sums.lots, units), scenarios.LANE_ZERO)), unsafe_add(sums.charged >> 128, sums.hidden))
     lanes: uint256 = 0
     if zero > worst:
         lanes = unsafe_sub(zero, worst)
@@ -362,40 +362,16 @@ def _candidate_loss(
         unsafe_add(sums.d, unsafe_mul((ones >> 42) & MASK, units)),
     ]
     bits: uint256 = unsafe_sub(14, (state >> snapshots.COARSE) & 1)
-    place: uint256 = unsafe_div(candidate << bits, reference)
-    place = unsafe_add(place, unsafe_sub(LANE_ZERO, 1 << bits))
-    if not self._within(place, ones):
+    place: uint256 = scenarios._place(candidate, reference, bits)
+    if not scenarios._within(place, ones):
         return max_value(uint256)
-    zero: uint256 = unsafe_add(unsafe_add(HALF, unsafe_mul(unsafe_add(sums.lots, units), LANE_ZERO)), unsafe_add(sums.charged >> 128, sums.hidden))
+    zero: uint256 = unsafe_add(unsafe_add(HALF, unsafe_mul(unsafe_add(sums.lots, units), scenarios.LANE_ZERO)), unsafe_add(sums.charged >> 128, sums.hidden))
     worst: uint256 = zero
     for lane: uint256 in range(14):
-        if self._on_the_way(place, ones, lane):
+        if scenarios._is_on_the_way(place, ones, lane):
             worst = min(worst, (fields[lane & 3] >> (56 * (lane >> 2))) & M56)
     loss: uint256 = unsafe_mul(unsafe_sub(zero, worst), reference) >> bits
     return unsafe_div(unsafe_add(unsafe_mul(loss, pow_mod256(10, (state >> snapshots.LOT) & 31)), WAD - 1), WAD)
-
-
-@internal
-@pure
-def _within(place: uint256, ones: uint256) -> bool:
-    """
-    @notice Whether a price, as a lane has it, lies within the scenarios.
-    """
-    return place >> 255 == 0 and place >= ones & 16_383 and place <= (ones >> 84) & 16_383
-
-
-@internal
-@pure
-def _on_the_way(place: uint256, ones: uint256, lane: uint256) -> bool:
-    """
-    @notice Whether a scenario lies between the reference and a price, or is the first beyond it.
-    """
-    node: uint256 = (ones >> (14 * lane)) & 16_383
-    if node > LANE_ZERO:
-        return place > (ones >> (14 * unsafe_sub(lane, 1))) & 16_383     # its neighbour towards the middle
-    if node < LANE_ZERO:
-        return place < (ones >> (14 * unsafe_add(lane, 1))) & 16_383
-    return True
 
 
 @internal
