@@ -6,7 +6,6 @@ are called the sender is that constructor, so it serves calls that anybody may m
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -21,12 +20,16 @@ if TYPE_CHECKING:
 
 MAX_CODE: Final = 49_152
 """Bytes of a constructor and its data (EIP-3860)."""
-_MOST_ANSWERS: Final = 20_000
-"""Bytes: a contract's code is at most 24,576 (EIP-170)."""
-_LEAF: Final = re.compile(r"[a-z]\w*")
+MAX_ANSWERS: Final = 24_576
+"""Bytes of all answers to one request: they are left as a contract's code (EIP-170)."""
+_HEAD: Final = 64
+"""Bytes before each answer: whether it was given, and its length."""
+_ASKING: Final = 80
+"""Bytes of code for a question, and after the last one; its data come on top."""
+_AT_ONCE: Final = 512
 
 # Opcodes, of the Shanghai rules on.
-_ADD, _CODECOPY, _RETURNDATASIZE, _RETURNDATACOPY = b"\x01", b"\x39", b"\x3d", b"\x3e"
+_ADD, _LT, _CODECOPY, _RETURNDATASIZE, _RETURNDATACOPY = b"\x01", b"\x10", b"\x39", b"\x3d", b"\x3e"
 _POP, _MSTORE, _JUMPI, _GAS, _JUMPDEST, _PUSH0, _PUSH20 = b"\x50", b"\x52", b"\x57", b"\x5a", b"\x5b", b"\x5f", b"\x73"
 _DUP2, _DUP3, _DUP4, _CALL, _RETURN, _STATICCALL, _REVERT = (
     b"\x81",
@@ -81,51 +84,49 @@ def ask(
 ) -> list[tuple[Any, ...] | None]:
     """What views would answer after these calls; nothing is sent. None for one that reverts.
 
-    All at one moment, but for so many questions that their answers are too long for a contract's code: then of as many
-    moments as it takes.
+    All at one moment, but for so many questions, or such long answers, that one request cannot have them all: then of
+    as many moments as it takes. How long an answer is need not be known before it is there.
 
     Raises:
-        InputError: more preparations than a call may carry.
+        InputError: more preparations than a call may carry; a question or an answer that is too long for a request.
     """
     found: list[tuple[Any, ...] | None] = []
-    batch: list[Question] = []
-    size = 0
-    for question in questions:
-        length = 64 + 32 * sum(len(_LEAF.findall(kind)) for kind in question.function.outputs)
-        if batch and size + length > _MOST_ANSWERS:
-            found += _ask(chain, batch, preparations, at)
-            batch, size = [], 0
-        batch.append(question)
-        size += length
-    return found + (_ask(chain, batch, preparations, at) if batch else [])
+    most = _AT_ONCE
+    while len(found) < len(questions):
+        asked, answers = _ask(chain, questions[len(found) : len(found) + most], preparations, at)
+        found += answers
+        if len(answers) < asked:  # there was no room for more: those that follow are likely to be as long
+            most = len(answers) + len(answers) // 4 + 1
+    return found
 
 
 def _ask(
     chain: Chain, questions: Sequence[Question], preparations: Sequence[Call], at: BlockId
-) -> list[tuple[Any, ...] | None]:
+) -> tuple[int, list[tuple[Any, ...] | None]]:
+    """How many of these questions were asked, as far as there was room, and as many of their answers."""
     assembly = _Assembly()
     for preparation in preparations:
         assembly.call(preparation)
         assembly.code += _POP
     assembly.code += _PUSH0  # from here on the top of the stack is where the next answer goes
+    asked = 0
     for question in questions:
-        assembly.copy(question.data, _DUP3)
-        length = len(question.data).to_bytes(3, "big")
-        assembly.code += _PUSH0 + _PUSH0 + b"\x62" + length + _DUP4
-        assembly.code += _PUSH20 + bytes.fromhex(question.to[2:]) + _GAS + _STATICCALL
-        assembly.code += _DUP2 + _MSTORE + _WORD + _ADD
-        assembly.code += _RETURNDATASIZE + _DUP2 + _MSTORE + _WORD + _ADD
-        assembly.code += _RETURNDATASIZE + _PUSH0 + _DUP3 + _RETURNDATACOPY + _RETURNDATASIZE + _ADD
-    assembly.code += _PUSH0 + _RETURN
+        if asked and assembly.size + _ASKING + len(question.data) > MAX_CODE:
+            break
+        assembly.ask(question)
+        asked += 1
+    assembly.leave()
     answer = chain.create(assembly.assembled(), at=at)
     found: list[tuple[Any, ...] | None] = []
     place = 0
-    for question in questions:
-        done, size = (int.from_bytes(answer[at_word : at_word + 32], "big") for at_word in (place, place + 32))
-        said = answer[place + 64 : place + 64 + size]
-        found.append(question.read(said) if done else None)
-        place += 64 + size
-    return found
+    while place < len(answer):
+        done, size = (int.from_bytes(answer[word : word + 32], "big") for word in (place, place + 32))
+        said = answer[place + _HEAD : place + _HEAD + size]
+        found.append(questions[len(found)].read(said) if done else None)
+        place += _HEAD + size
+    if not found:
+        raise InputError(f"the answer of {questions[0].to} is longer than {MAX_ANSWERS - _HEAD} bytes")
+    return asked, found
 
 
 class _Assembly:
@@ -135,12 +136,20 @@ class _Assembly:
         self.code = bytearray()
         self._data: list[bytes] = []
         self._places: list[int] = []
+        self._exits: list[int] = []
+        self._following = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of all of it."""
+        return len(self.code) + self._following
 
     def copy(self, data: bytes, destination: bytes) -> None:
         """Copy data to where the opcode says."""
         self.code += b"\x62" + len(data).to_bytes(3, "big") + b"\x62"
         self._places.append(len(self.code))
         self._data.append(data)
+        self._following += len(data)
         self.code += b"\0\0\0" + destination + _CODECOPY
 
     def call(self, call: Call) -> None:
@@ -150,6 +159,26 @@ class _Assembly:
         self.copy(call.data, _PUSH0)
         self.code += _PUSH0 + _PUSH0 + b"\x62" + len(call.data).to_bytes(3, "big") + _PUSH0 + _PUSH0
         self.code += _PUSH20 + bytes.fromhex(call.to[2:]) + _GAS + _CALL
+
+    def ask(self, question: Question) -> None:
+        """Ask a view, and write its answer where the top of the stack says, unless that is too long: then leave."""
+        self.copy(question.data, _DUP3)
+        length = len(question.data).to_bytes(3, "big")
+        self.code += _PUSH0 + _PUSH0 + b"\x62" + length + _DUP4
+        self.code += _PUSH20 + bytes.fromhex(question.to[2:]) + _GAS + _STATICCALL
+        self.code += _RETURNDATASIZE + _DUP3 + _ADD + b"\x62" + (MAX_ANSWERS - _HEAD).to_bytes(3, "big") + _LT + b"\x62"
+        self._exits.append(len(self.code))
+        self.code += b"\0\0\0" + _JUMPI
+        self.code += _DUP2 + _MSTORE + _WORD + _ADD
+        self.code += _RETURNDATASIZE + _DUP2 + _MSTORE + _WORD + _ADD
+        self.code += _RETURNDATASIZE + _PUSH0 + _DUP3 + _RETURNDATACOPY + _RETURNDATASIZE + _ADD
+
+    def leave(self) -> None:
+        """Return the answers."""
+        self.code += _PUSH0  # in place of whether the answer that was too long was given
+        for place in self._exits:
+            self.code[place : place + 3] = len(self.code).to_bytes(3, "big")
+        self.code += _JUMPDEST + _POP + _PUSH0 + _RETURN
 
     def assembled(self) -> bytes:
         """All of it."""

@@ -30,6 +30,10 @@ BlockId = int | str
 _FUNDS: Final = ("insufficient funds", "insufficient balance", "out of funds", "account balance")
 
 
+WEBSOCKETS: Final = ("ws://", "wss://")
+"""How the URL of one begins."""
+
+
 class Chain:
     """One chain, reached over one RPC. Get it from `connect` or `embedded`; safe to use from many threads.
 
@@ -272,9 +276,9 @@ def _translate(error: Exception, method: str, url: str) -> PeerSettleError:
 
 
 def connect(url: str, *, expect_chain_id: int | None = None, timeout: float = 10.0, attempts: int = 5) -> Chain:
-    """Connect to a node over http, https, or an IPC path.
+    """Connect to a node over http, https, ws, wss, or an IPC path.
 
-    Passing faults of HTTP are tried again `attempts` times with growing, random pauses. `timeout` is for one
+    But for IPC, passing faults are tried again `attempts` times with growing, random pauses. `timeout` is for one
     attempt, in seconds.
 
     Raises:
@@ -282,16 +286,20 @@ def connect(url: str, *, expect_chain_id: int | None = None, timeout: float = 10
         RpcUnavailable: nothing answers.
         WrongChain: it is not the chain `expect_chain_id`.
     """
-    from peersettle.chain.transport import HttpTransport, IpcTransport, shown_url
+    from peersettle.chain.transport import HttpTransport, IpcTransport, PatientTransport, shown_url
 
-    transport: HttpTransport | IpcTransport
+    transport: PatientTransport | IpcTransport
     if url.startswith(("http://", "https://")):
         shown, transport = shown_url(url), HttpTransport(url, timeout=timeout, attempts=attempts)
+    elif url.startswith(WEBSOCKETS):
+        from peersettle.chain.websocket import WebSocketTransport
+
+        shown, transport = shown_url(url), WebSocketTransport(url, timeout=timeout, attempts=attempts)
     elif "://" not in url or url.startswith("ipc://"):
         shown = url.removeprefix("ipc://")
         transport = IpcTransport(shown, timeout=timeout)
     else:
-        raise ConfigError(f"cannot connect to {shown_url(url)}: give an http or https URL, or an IPC path")
+        raise ConfigError(f"cannot connect to {shown_url(url)}: give an http, https, ws or wss URL, or an IPC path")
     try:
         return _checked_chain(Chain(transport, shown, close=transport.close), expect_chain_id)
     except BaseException:

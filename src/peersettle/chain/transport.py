@@ -1,4 +1,4 @@
-"""JSON-RPC over HTTP that tries again when a fault may pass.
+"""JSON-RPC that tries again when a fault may pass, whatever it goes over; and over HTTP and a local socket.
 
 Neither errors nor logs show the path of a URL: keys are in it.
 """
@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import random
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -28,8 +30,9 @@ PASSING_WORDS: Final = (
     "temporarily unavailable",
     "try again",
 )
+NO_ACCESS: Final = frozenset({401, 403})
 _NOT_TWICE: Final = ("anvil_", "evm_", "hardhat_", "personal_", "eth_sendTransaction")
-_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 _LONGEST_PAUSE: Final = 10.0
 
 
@@ -42,8 +45,20 @@ def shown_url(url: str) -> str:
     return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")
 
 
-class HttpTransport(JSONBaseProvider):
-    """A web3 provider over HTTP.
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What came of one attempt: the answer, or else what was wrong."""
+
+    response: RPCResponse | None = None
+    fault: str = ""
+    pause: float = 0.0
+    """Seconds that the node asked for."""
+    arrived: bool = True
+    """Whether the request may have."""
+
+
+class PatientTransport(JSONBaseProvider, ABC):
+    """A web3 provider for a URL that tries again.
 
     A passing fault (no connection, a time-out, a busy or rate-limited node, an answer that is no JSON) is
     tried again `attempts` times in all, with pauses that double from `pause` seconds and are drawn at random
@@ -68,16 +83,18 @@ class HttpTransport(JSONBaseProvider):
         self._attempts = attempts
         self._pause = pause
         self._sleep = sleep
-        self._session = requests.Session()
-        if (urlsplit(url).hostname or "") in _LOOPBACK:
-            self._session.trust_env = False  # a proxy could not reach it
-        adapter = requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=32)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
 
+    @abstractmethod
     def close(self) -> None:
         """Close all connections."""
-        self._session.close()
+
+    @abstractmethod
+    def _attempt(self, body: bytes) -> Attempt:
+        """Send a request once.
+
+        Raises:
+            RpcError: it is of no use to try again.
+        """
 
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
         """One request and its answer; an `error` in the answer that is not passing is the caller's.
@@ -87,53 +104,65 @@ class HttpTransport(JSONBaseProvider):
             RpcError: the node refused the request itself, as for a wrong key.
         """
         body = self.encode_rpc_request(method, params)
-        fault, asked = "", 0.0
+        last = Attempt()
         for attempt in range(self._attempts):
             if attempt:
-                self._sleep(max(asked, random.uniform(0.5, 1) * self._pause * 2 ** (attempt - 1)))
-            response, fault, asked, arrived = self._attempt(body)
-            if response is not None:
-                return response
-            if arrived and method.startswith(_NOT_TWICE):
+                self._sleep(max(last.pause, random.uniform(0.5, 1) * self._pause * 2 ** (attempt - 1)))
+            last = self._attempt(body)
+            if last.response is not None:
+                return last.response
+            if last.arrived and method.startswith(_NOT_TWICE):
                 break
         raise RpcUnavailable(
-            f"{shown_url(self._url)} does not answer {method}: {fault}; is the node up, and the URL right?",
+            f"{shown_url(self._url)} does not answer {method}: {last.fault}; is the node up, and the URL right?",
             url=shown_url(self._url),
             method=str(method),
         )
 
-    def _attempt(self, body: bytes) -> tuple[RPCResponse | None, str, float, bool]:
-        """The answer, or else the fault; the pause asked for, and whether the request may have arrived."""
+    def _no_access(self, status: int) -> RpcError:
+        """What it means that a key in the URL is wrong."""
+        shown = shown_url(self._url)
+        return RpcError(f"{shown} refused access, HTTP {status}: check the key in its URL", url=shown)
+
+
+class HttpTransport(PatientTransport):
+    """Over HTTP; up to 32 requests at once."""
+
+    def __init__(self, url: str, **patience: Any) -> None:
+        super().__init__(url, **patience)
+        self._session = requests.Session()
+        if (urlsplit(url).hostname or "") in LOOPBACK:
+            self._session.trust_env = False  # a proxy could not reach it
+        adapter = requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=32)
+        self._session.mount("http://", adapter)
+        self._session.mount("https://", adapter)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._session.close()
+
+    def _attempt(self, body: bytes) -> Attempt:
         try:
             answer = self._session.post(
                 self._url, data=body, timeout=self._timeout, headers={"Content-Type": "application/json"}
             )
         except requests.ConnectTimeout:
-            return None, f"no connection within {self._timeout:g} s", 0.0, False
+            return Attempt(fault=f"no connection within {self._timeout:g} s", arrived=False)
         except requests.Timeout:
-            return None, f"no answer within {self._timeout:g} s", 0.0, True
+            return Attempt(fault=f"no answer within {self._timeout:g} s")
         except requests.ConnectionError as error:
             refused = "refused" in str(error).lower() or "resolve" in str(error).lower()
-            return None, "connection refused" if refused else "connection lost", 0.0, not refused
+            return Attempt(fault="connection refused" if refused else "connection lost", arrived=not refused)
         except requests.RequestException as error:
             raise RpcError(f"{shown_url(self._url)}: {type(error).__name__}", url=shown_url(self._url)) from None
         if answer.status_code in PASSING_STATUS:
-            return None, f"HTTP {answer.status_code}", _asked(answer.headers.get("Retry-After")), True
-        if answer.status_code in (401, 403):
-            raise RpcError(
-                f"{shown_url(self._url)} refused access, HTTP {answer.status_code}: check the key in its URL",
-                url=shown_url(self._url),
-            )
+            return Attempt(fault=f"HTTP {answer.status_code}", pause=_asked(answer.headers.get("Retry-After")))
+        if answer.status_code in NO_ACCESS:
+            raise self._no_access(answer.status_code)
         try:
-            response = self.decode_rpc_response(answer.content)
-            answered = frozenset(response)
+            return judged(self.decode_rpc_response(answer.content))
         except (ValueError, TypeError):
-            return None, f"HTTP {answer.status_code}, an answer that is no JSON", 0.0, True
-        if "result" not in answered and "error" not in answered:
-            return None, "an answer that is no JSON-RPC", 0.0, True
-        if is_passing(response.get("error")):
-            return None, str(response["error"]), 0.0, True
-        return response, "", 0.0, True
+            return Attempt(fault=f"HTTP {answer.status_code}, an answer that is no JSON")
 
 
 class IpcTransport(IPCProvider):
@@ -153,6 +182,20 @@ class IpcTransport(IPCProvider):
             if connection.sock is not None:
                 connection.sock.close()
                 connection.sock = None
+
+
+def judged(response: RPCResponse) -> Attempt:
+    """An answer, unless it is a passing fault or no answer at all.
+
+    Raises:
+        TypeError: it is no JSON object.
+    """
+    answered = frozenset(response)
+    if "result" not in answered and "error" not in answered:
+        return Attempt(fault="an answer that is no JSON-RPC")
+    if is_passing(response.get("error")):
+        return Attempt(fault=str(response["error"]))
+    return Attempt(response)
 
 
 def is_passing(error: object) -> bool:

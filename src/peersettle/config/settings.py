@@ -42,8 +42,8 @@ class ChainSettings(Section):
     @field_validator("url")
     @classmethod
     def _url(cls, value: str) -> str:
-        if "://" in value and urlsplit(value).scheme not in ("http", "https", "ipc"):
-            raise ValueError("give an http:// or https:// URL, or the path of an IPC socket")
+        if "://" in value and urlsplit(value).scheme not in ("http", "https", "ws", "wss", "ipc"):
+            raise ValueError("give an http://, https://, ws:// or wss:// URL, or the path of an IPC socket")
         return value
 
 

@@ -180,6 +180,8 @@ class Actor:
             return ledger.fix(decision.market, decision.day)
         if decision.kind is Kind.COLLECT:
             return self._reader.backstop.collect(decision.slot)
+        if decision.kind is Kind.LAPSE:
+            return self._reader.backstop.lapse(decision.market, decision.day)
         anybodys: dict[Kind, Callable[[Account], Call]] = {
             Kind.START: auction.start,
             Kind.NOTE: auction.start,

@@ -10,6 +10,7 @@ from typing import Final
 
 from peersettle.bindings.auction import AuctionQuote
 from peersettle.errors import InvalidField
+from peersettle.keeper.doubts import Doubts, under_doubt
 from peersettle.risk.instruments import SERIES_BITS, expiry
 from peersettle.risk.margin import COLLATERAL_UNIT, UNUSABLE, Health, MarginAccount, Snapshot, health
 from peersettle.types import WAD
@@ -28,6 +29,7 @@ class Obstacle(StrEnum):
     MARGIN = "margin"  # our account would be below initial margin, with the buffer
     CASH = "cash"  # our account cannot pay the price, or the debt
     ROOM = "room"  # too many positions or markets for one account
+    CONFIRMATION = "confirmation"  # our account would have too little at a price that waits for its confirmation
     ROUNDING = "rounding"  # in whole lots, the part relieves the account of nothing
 
 
@@ -105,11 +107,13 @@ class Buyer:
     limits: Limits
     capital: int
     now: int
+    doubts: Mapping[int, Doubts] = field(default_factory=dict)
+    """Of the markets in which somebody in run-off owes."""
 
     @cached_property
     def standing(self) -> dict[int, Health]:
         """Of our accounts."""
-        return {sub: health(margin, self.snapshots) for sub, margin in self.own.items()}
+        return {sub: self._health(margin) for sub, margin in self.own.items()}
 
     @cached_property
     def held(self) -> int:
@@ -124,7 +128,7 @@ class Buyer:
         Raises:
             InvalidField: a market without a snapshot, or one that must be refreshed first.
         """
-        before = health(account, self.snapshots)
+        before = self._health(account)
         found = []
         empty = next((sub for sub, margin in self.own.items() if not margin.books), None)
         if quote.most >= WAD and empty is not None:
@@ -136,6 +140,9 @@ class Buyer:
         """After a purchase, so that the next one is judged with it; the pool has paid for it where it pays."""
         own = {**self.own, offer.sub_account: offer.after}
         return replace(self, own=own, capital=self.capital - max(-offer.price, 0))
+
+    def _health(self, account: MarginAccount) -> Health:
+        return under_doubt(health(account, self.snapshots), account, self.snapshots, self.doubts)
 
     def _largest(self, account: MarginAccount, before: Health, quote: AuctionQuote, sub: int) -> Offer:
         """All that is on sale, or as much down to a tenth of it as fits."""
@@ -157,7 +164,7 @@ class Buyer:
     def _part(self, account: MarginAccount, before: Health, quote: AuctionQuote, sub: int, fraction: int) -> Offer:
         bought, cash = moves(account, fraction, self.now)
         left = replace(account.moved({item: -amount for item, amount in bought.items()}), cash=account.cash - cash)
-        after = health(left, self.snapshots)
+        after = self._health(left)
         moved, relieved = _worth(before) - _worth(after), before.maintenance - after.maintenance
         price = price_of(quote, moved, relieved, fraction, self.capital)
         obstacles = [] if relieved > 0 else [Obstacle.ROUNDING]
@@ -179,13 +186,15 @@ class Buyer:
 
     def _judged(self, ours: MarginAccount, offer: Offer, obstacles: list[Obstacle]) -> Offer:
         """With what our account would need afterwards, and what of that it would lack."""
-        before, after = self.standing[offer.sub_account].initial, health(ours, self.snapshots)
+        before, after = self.standing[offer.sub_account].initial, self._health(ours)
         found = list(obstacles)
         if ours.cash < 0:
             found.append(Obstacle.CASH)
         needed = (after.initial + after.candidate_loss) * (WAD + self.limits.buffer) // WAD
-        if after.equity < needed or not after.is_above_initial:
+        if after.equity < after.initial * (WAD + self.limits.buffer) // WAD:
             found.append(Obstacle.MARGIN)
+        elif after.equity < needed or not after.is_above_initial:
+            found.append(Obstacle.CONFIRMATION)
         if after.initial > before and self.held - before + after.initial > self.limits.inventory:
             found.append(Obstacle.INVENTORY)
         return replace(offer, added=after.initial - before, obstacles=tuple(dict.fromkeys(found)), after=ours)

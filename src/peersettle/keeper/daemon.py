@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from peersettle.chain.fees import GWEI, FeePolicy
+from peersettle.chain.heads import Heads
 from peersettle.config import KeeperSettings
 from peersettle.errors import ConfigError, PeerSettleError, RpcError
 from peersettle.keeper.actor import Actor
@@ -24,7 +25,8 @@ from peersettle.keeper.keeper import Keeper, Look, Options
 from peersettle.keeper.metrics import Metrics, MetricsServer
 from peersettle.keeper.reader import Reader
 from peersettle.keeper.view import Policy
-from peersettle.keeper.websocket import Heads
+from peersettle.service.backoff import Backoff
+from peersettle.service.clock import SystemClock
 from peersettle.types import WAD, Address, to_units
 
 if TYPE_CHECKING:
@@ -77,35 +79,29 @@ class KeeperDaemon:
             ConfigError: the settings cannot be used, or the address to listen on is taken.
         """
         server = MetricsServer(self.metrics, lambda: self.is_well)
-        try:
-            url = await server.start(*self.settings.address)
-        except OSError as error:
-            raise ConfigError(f"cannot listen on {self.settings.listen}: {error}", key="keeper.listen") from error
+        url = await server.start_as_set(self.settings.address, "keeper.listen")
         _log.info("keeping", metrics=url)
         if ready is not None:
             ready(url)
-        subscribed = self.settings.url if (self.settings.url or "").startswith(("ws://", "wss://")) else None
-        failures = 0
+        backoff = Backoff(SystemClock(), chance, first=_FIRST_PAUSE, cap=_LONGEST_PAUSE)
         try:
-            async with Heads(self.settings.poll, subscribed) as heads:
+            async with Heads(self.settings.poll, self.settings.url) as heads:
                 while True:
                     try:
                         await asyncio.to_thread(self.look)
                     except ConfigError:
                         raise
                     except RpcError as error:
-                        _log.warning("the node does not answer", why=error.message, failures=failures + 1)
+                        _log.warning("the node does not answer", why=error.message, failures=backoff.failures + 1)
                     except PeerSettleError as error:
                         _log.error("a look failed", why=error.message)
                     except Exception:  # a defect must not end the keeper
                         _log.exception("a look failed in an unforeseen way")
                     else:
-                        failures = 0
+                        backoff.worked()
                         await self._next_block(heads)
                         continue
-                    pause = min(_FIRST_PAUSE * 2.0 ** min(failures, 16), _LONGEST_PAUSE)
-                    failures += 1
-                    await asyncio.sleep(pause * (1 - chance() / 2))
+                    await asyncio.sleep(backoff.failed())
         finally:
             await server.stop()
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from peersettle.keeper.doubts import Doubts, estimated
 from peersettle.reports import SurfaceSlice
 from peersettle.risk import _layout as layout
 from peersettle.risk.books import ACCOUNT_POSITIONS, Books, SeriesTable, Snapshot, sums
@@ -26,8 +27,12 @@ _WINDOW, _WINDOW_AGE = 1_800, 60
 _EPOCH = (1 << 20) - 1
 
 
-def estimate(table: SeriesTable, books: Books, threads: int = 2) -> tuple[Floats, Floats, Floats]:
+def estimate(
+    table: SeriesTable, books: Books, threads: int = 2, doubts: Doubts | None = None
+) -> tuple[Floats, Floats, Floats]:
     """Worth, maintenance and initial requirement of each book, in settlement currency.
+
+    `doubts` are there where somebody in run-off owes in the market.
 
     Raises:
         InvalidField: as `sums`.
@@ -43,6 +48,9 @@ def estimate(table: SeriesTable, books: Books, threads: int = 2) -> tuple[Floats
         limbs += found[:, layout.LIMBS + place] * float(1 << layout.LIMB_BITS * place)
     gains = (found[:, layout.MARKS] * (reference / 2**24) + limbs / WAD) * lot
     excess = gains - parameters.gain_cap
+    if doubts is not None:
+        counted = np.minimum(gains, required + estimated(table, books, doubts))
+        excess = np.where(gains > required, np.maximum(excess, counted), excess)
     initial = required * (parameters.initial_factor / 1_000) + books.additions * _CHARGE
     worth = gains + books.units * (reference * lot)
     return worth, np.maximum(required, excess), np.maximum(initial, excess)

@@ -20,9 +20,9 @@ from peersettle.keeper.metrics import Metrics
 from peersettle.keeper.mirror import Mirror, Scan
 from peersettle.keeper.policy import plan
 from peersettle.keeper.reader import Reader
-from peersettle.keeper.view import Candidate, Decision, Policy, Settleable, Unfixed, View, from_wad
+from peersettle.keeper.view import Candidate, Decision, Policy, Reserved, Settleable, Unfixed, View, from_wad
 from peersettle.risk.books import SeriesTable
-from peersettle.risk.instruments import expiry
+from peersettle.risk.instruments import DAY, expiry
 from peersettle.risk.margin import MarginAccount
 from peersettle.types import WAD, Address
 
@@ -201,8 +201,10 @@ class Keeper:
         tables, unvalued = reader.tables(self.mirror.series())
         for market, why in unvalued.items():
             _log.warning("a market cannot be valued", market=market, why=why)
+        run_offs = {account: self.mirror.get(account) for account, state in self._auctions.items() if state.run_off}
+        doubts = reader.doubts(run_offs)
         began = time.perf_counter()
-        scan = self.mirror.scan(tables)
+        scan = self.mirror.scan(tables, doubts=doubts)
         seconds = time.perf_counter() - began
         unfixed, settleable = self._expired(tables, now)
         snapshots = {market: table.snapshot for market, table in tables.items()}
@@ -217,7 +219,8 @@ class Keeper:
             room=reader.backstop.room(),
             pool=int(reader.backstop.address, 16),
             collectable=[account & 15 for account in self._inventory if not self.mirror.get(account).books],
-            buyer=Buyer(own, snapshots, self._policy.limits, reader.backstop.capital(), now),
+            buyer=Buyer(own, snapshots, self._policy.limits, reader.backstop.capital(), now, doubts),
+            reserved=self._kept(now),
         )
         return view, scan, seconds, unvalued
 
@@ -252,6 +255,14 @@ class Keeper:
                 self._pauses.pop(account, None)
         return self._reader.unfixed(open_) if open_ else [], settleable
 
+    def _kept(self, now: int) -> Sequence[Reserved]:
+        """What the backstop keeps for expiries; looked for only when it has changed."""
+        amount = self._reader.backstop.reserved()
+        if amount != self._reserved[0]:
+            last_day = (now - expiry(0)) // DAY
+            self._reserved = amount, self._reader.reserved(amount, last_day) if amount else []
+        return self._reserved[1]
+
     # Doing
 
     def _do(self, decisions: Sequence[Decision], view: View) -> tuple[Outcome, ...]:
@@ -281,3 +292,4 @@ class Keeper:
                 _log.debug("not done", **item.to_json())
 
     _inventory: tuple[int, ...] = ()
+    _reserved: tuple[int, Sequence[Reserved]] = (0, ())

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peersettle.errors import InvalidField
+from peersettle.keeper.doubts import Doubts
 from peersettle.keeper.estimates import Floats, estimate
 from peersettle.risk.books import MOST_UNITS, Book, Books, SeriesTable
 from peersettle.risk.margin import MarginAccount
@@ -226,10 +227,13 @@ class Mirror:
         found = (np.isin(lines.series[:used], np.array(list(series), np.int64)) & filled).any(axis=1)
         return [self._accounts[row] for row in lines.rows[:used][found].tolist()]
 
-    def scan(self, tables: Mapping[int, SeriesTable], threads: int = 2) -> Scan:
+    def scan(
+        self, tables: Mapping[int, SeriesTable], threads: int = 2, doubts: Mapping[int, Doubts] | None = None
+    ) -> Scan:
         """Equity and requirements of all accounts. What has no price now counts at its last mark, as in an auction.
 
-        Accounts in a market without a table are left out, and named in `skipped`.
+        `doubts` are of the markets in which somebody in run-off owes. Accounts in a market without a table are left
+        out, and named in `skipped`.
 
         Raises:
             InvalidField: a table lacks a series that somebody has.
@@ -245,7 +249,7 @@ class Mirror:
             if table is None:
                 unknown[rows] = True
                 continue
-            worth, needed, asked = estimate(table, lines.books(table), threads)
+            worth, needed, asked = estimate(table, lines.books(table), threads, (doubts or {}).get(market))
             equity[rows] += worth
             maintenance[rows] += needed
             initial[rows] += asked

@@ -9,10 +9,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from peersettle.bindings.auction import DURATION, AuctionQuote
+from peersettle.bindings.auction import AuctionQuote
 from peersettle.errors import InvalidField
 from peersettle.keeper.appraisal import LAST_COVER, Buyer, Offer
-from peersettle.keeper.view import PURCHASES, Candidate, Decision, Kind, Policy, Settleable, Unfixed, View, from_wad
+from peersettle.keeper.view import (
+    PURCHASES,
+    Candidate,
+    Decision,
+    Kind,
+    Policy,
+    Reserved,
+    Settleable,
+    Unfixed,
+    View,
+    at_last_price,
+    from_wad,
+)
 from peersettle.types import WAD
 
 __all__ = ["best_rate", "plan"]
@@ -45,6 +57,7 @@ def plan(view: View, policy: Policy) -> list[Decision]:
     found += [_fixing(item, view, policy) for item in view.unfixed]
     found += [_settling(item, view, policy) for item in view.settleable]
     found += [_collecting(slot, view, policy) for slot in view.collectable]
+    found += [_lapsing(item, view, policy) for item in view.reserved if item.until < view.now]
     if policy.max_gas_price is not None and view.gas_price > policy.max_gas_price:
         dear = f"gas costs {view.gas_price} wei, more than the {policy.max_gas_price} of keeper.max_gas_price"
         found = [_stopped(item, dear) if item.acts else item for item in found]
@@ -201,21 +214,23 @@ def _unsold(candidate: Candidate, live: bool, view: View, policy: Policy) -> lis
 
 def _last(candidate: Candidate, view: View, policy: Policy) -> list[Decision]:
     """Nobody wants it at the last price: the backstop's turn."""
-    quote, state = candidate.quote, candidate.state
-    since = max(state.started_at, state.insolvent_at)
+    quote = candidate.quote
     is_pool = view.pool is not None and candidate.account >> 96 == view.pool
-    if view.now < since + DURATION or state.run_off:
+    if not at_last_price(candidate.state, view.now):
         return []
     price = max(quote.equity - quote.maintenance * (quote.paid + quote.fee) // WAD, 0) if quote.equity > 0 else 0
     wanted = quote.initial + quote.initial // _SLACK - quote.equity
     needed = max(wanted, -candidate.margin.cash, 0) + price
     gas = policy.gas.rescue + policy.gas.judged * candidate.positions + _refreshing(candidate.stale, policy)
-    if needed <= view.room and not is_pool:
+    if needed <= view.room and not is_pool and Kind.RESCUE not in candidate.refused:
         why = f"nobody bids, and the backstop has room: {from_wad(needed)} of {from_wad(view.room)}"
         return [_unpaid(Kind.RESCUE, (candidate.account,), why, gas, 0, view, policy, candidate)]
-    if quote.equity < 0:
+    if quote.equity < 0 and Kind.RUN_OFF not in candidate.refused:
         why = f"insolvent, nobody bids, and the backstop has no room for {from_wad(needed)}"
         return [_unpaid(Kind.RUN_OFF, (candidate.account,), why, gas, 0, view, policy, candidate)]
+    if candidate.refused:
+        why = f"nobody bids, but the contract refuses what could be done: {' and '.join(sorted(candidate.refused))}"
+        return [Decision(Kind.RESCUE, False, f"{why}; a price may wait for its confirmation", (candidate.account,))]
     return []
 
 
@@ -238,6 +253,12 @@ def _settling(item: Settleable, view: View, policy: Policy) -> Decision:
 def _collecting(slot: int, view: View, policy: Policy) -> Decision:
     why = f"the backstop's account {slot} has been sold"
     return replace(_unpaid(Kind.COLLECT, (), why, policy.gas.collect, 0, view, policy), slot=slot)
+
+
+def _lapsing(item: Reserved, view: View, policy: Policy) -> Decision:
+    kept = f"the backstop still keeps {from_wad(item.amount)} for day {item.day} of market {item.market}"
+    why = f"{kept}, which nobody can lend, bid with or leave with; its time is up"
+    return replace(_unpaid(Kind.LAPSE, (), why, policy.gas.lapse, 0, view, policy), market=item.market, day=item.day)
 
 
 def _one_each(decisions: Iterable[Decision]) -> Iterable[Decision]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from peersettle.bindings import Backstop, MarginDesk, Question, ask
@@ -10,8 +10,9 @@ from peersettle.bindings.auction import Auction, AuctionQuote, AuctionState
 from peersettle.bindings.ledger import MAX_EXPIRING
 from peersettle.chain.fees import current_fees
 from peersettle.errors import ConfigError, InvalidField, Reverted
+from peersettle.keeper.doubts import Doubts, in_run_off
 from peersettle.keeper.estimates import anticipated, lacks_words
-from peersettle.keeper.view import Candidate, Settleable, Unfixed
+from peersettle.keeper.view import Candidate, Kind, Reserved, Settleable, Unfixed, at_last_price
 from peersettle.reports import SurfaceSlice
 from peersettle.risk.books import Book, SeriesTable, Snapshot
 from peersettle.risk.instruments import SERIES_BITS, expiry
@@ -19,15 +20,14 @@ from peersettle.risk.margin import MarginAccount
 from peersettle.types import Account, to_units
 
 if TYPE_CHECKING:
+    from peersettle.chain.calls import Call
     from peersettle.chain.client import BlockId, Chain
     from peersettle.chain.deployments import Deployment
     from peersettle.chain.fees import FeePolicy
 
-_BOOKS_AT_ONCE: Final = 45
-"""A full book answers 416 bytes, and an answer has the size of a contract's code at most."""
-_HEADS_AT_ONCE: Final = 120
 _SERIES_AT_ONCE: Final = 320
 """So many are refreshed in one simulated call: about 12 million gas."""
+_DAYS_AT_ONCE: Final = 64
 _UNIT: Final = 10**14
 
 
@@ -49,19 +49,18 @@ class Reader:
         ledger = self.desk.ledger
         heads: dict[int, tuple[int, int]] = {}
         auctions: dict[int, AuctionState] = {}
-        for some in _chunks(wanted, _HEADS_AT_ONCE // 2):
-            questions = [
-                question
-                for account in some
-                for question in (ledger.question("head", account), self.auction.question("auction", account))
-            ]
-            answers = iter(ask(self.chain, questions, at=at))
-            for account in some:
-                cash, _, markets = _given(next(answers))
-                heads[account] = cash, markets
-                state = AuctionState(*_given(next(answers))[0])
-                if state.started_at:
-                    auctions[account] = state
+        questions = [
+            question
+            for account in wanted
+            for question in (ledger.question("head", account), self.auction.question("auction", account))
+        ]
+        answers = iter(ask(self.chain, questions, at=at))
+        for account in wanted:
+            cash, _, markets = _given(next(answers))
+            heads[account] = cash, markets
+            state = AuctionState(*_given(next(answers))[0])
+            if state.started_at:
+                auctions[account] = state
         places = [
             (account, market)
             for account, (_, markets) in heads.items()
@@ -69,11 +68,10 @@ class Reader:
             if markets >> market & 1
         ]
         books: dict[int, dict[int, Book]] = {}
-        for pairs in _chunks(places, _BOOKS_AT_ONCE):
-            answers = iter(ask(self.chain, [ledger.question("book", *pair) for pair in pairs], at=at))
-            for account, market in pairs:
-                header, words = _given(next(answers))
-                books.setdefault(account, {})[market] = Book.unpack(header, words)
+        answers = iter(ask(self.chain, [ledger.question("book", *place) for place in places], at=at))
+        for account, market in places:
+            header, words = _given(next(answers))
+            books.setdefault(account, {})[market] = Book.unpack(header, words)
         found = {account: MarginAccount(cash, books.get(account, {})) for account, (cash, _) in heads.items()}
         return found, auctions
 
@@ -136,9 +134,31 @@ class Reader:
             quoted, state = next(answers), AuctionState(*_given(next(answers))[0])
             if quoted is None:  # an array or a fixing is missing that no refresh brings
                 continue
-            stale = _stale_of([margin], due, now)
-            found.append(Candidate(account, AuctionQuote(*quoted[0]), state, margin, stale, own_stale))
+            stale, quote = _stale_of([margin], due, now), AuctionQuote(*quoted[0])
+            refused = self._refused(account, self.desk.refreshes(stale)) if at_last_price(state, now) else frozenset()
+            found.append(Candidate(account, quote, state, margin, stale, own_stale, refused))
         return found
+
+    def _refused(self, account: int, refreshes: Sequence[Call]) -> frozenset[Kind]:
+        """Of what anybody may do about an account that nobody wants, what would change nothing now."""
+        whose, question = Account.from_id(account), self.auction.question("auction", account)
+        calls = {Kind.RESCUE: self.auction.rescue(whose), Kind.RUN_OFF: self.auction.run_off(whose)}
+        ((before,),) = (_given(answer) for answer in ask(self.chain, [question], refreshes, "pending"))
+        return frozenset(
+            kind
+            for kind, call in calls.items()
+            if _given(ask(self.chain, [question], [*refreshes, call], "pending")[0]) == (before,)
+        )
+
+    def doubts(self, run_offs: Mapping[int, MarginAccount]) -> dict[int, Doubts]:
+        """What accounts in run-off owe, by market."""
+        payers = in_run_off(run_offs)
+        places = [(market, series) for market, held in payers.items() for series in sorted({item for item, _ in held})]
+        answers = ask(self.chain, [self.desk.ledger.question("open_interest", *place) for place in places])
+        totals: dict[int, dict[int, int]] = {}
+        for (market, series), answer in zip(places, answers, strict=True):
+            totals.setdefault(market, {})[series] = _given(answer)[0]
+        return {market: Doubts(payers[market], totals[market]) for market in payers}
 
     # Expiries
 
@@ -164,7 +184,8 @@ class Reader:
         A receiver waits for all who pay, so that some become settleable only when others were settled.
         """
         found = []
-        for some in _chunks(accounts, MAX_EXPIRING):
+        for first in range(0, len(accounts), MAX_EXPIRING):
+            some = accounts[first : first + MAX_EXPIRING]
             before, _ = self.accounts(some)
             gone = self._gone(some, before)
             chosen = tuple(account for account in some if any(who == account for who, _ in gone))
@@ -180,13 +201,27 @@ class Reader:
         pairs = [(account, market) for account in accounts for market in before[account].books]
         expire = self.desk.ledger.expire([Account.from_id(account) for account in accounts])
         found: dict[tuple[int, int], int] = {}
-        for some in _chunks(pairs, _BOOKS_AT_ONCE):
-            questions = [self.desk.ledger.question("book", *pair) for pair in some]
-            answers = ask(self.chain, questions, [expire], "pending")
-            for (account, market), answer in zip(some, answers, strict=True):
-                left = len(before[account].books[market].positions) - (_given(answer)[0] & 255)
-                if left:
-                    found[account, market] = left
+        questions = [self.desk.ledger.question("book", *pair) for pair in pairs]
+        answers = ask(self.chain, questions, [expire], "pending")
+        for (account, market), answer in zip(pairs, answers, strict=True):
+            left = len(before[account].books[market].positions) - (_given(answer)[0] & 255)
+            if left:
+                found[account, market] = left
+        return found
+
+    def reserved(self, amount: int, last_day: int) -> list[Reserved]:
+        """What the backstop keeps for expiries up to a day, so much in all: looked for from the latest on."""
+        found: list[Reserved] = []
+        for last in range(last_day, -1, -_DAYS_AT_ONCE):
+            days = range(last, max(last - _DAYS_AT_ONCE, -1), -1)
+            places = [(listing.number, day) for day in days for listing in self.desk.listings]
+            questions = [self.backstop.question("reserves", market << 14 | day) for market, day in places]
+            for place, answer in zip(places, ask(self.chain, questions), strict=True):
+                kept, until = _given(answer)[0]
+                if kept:
+                    found.append(Reserved(*place, kept, until))
+            if sum(item.amount for item in found) >= amount:
+                break
         return found
 
     # Prices
@@ -249,11 +284,6 @@ def _stale_of(
             live = {item for item, _ in book.positions if expiry(item >> 22) > now}
             held.setdefault(market, set()).update(live)
     return {market: tuple(item for item in due[market] if item in held[market]) for market in held if market in due}
-
-
-def _chunks(items: Iterable[Any], size: int) -> Iterable[Any]:
-    listed = list(items)
-    return [listed[first : first + size] for first in range(0, len(listed), size)]
 
 
 def _given(answer: tuple[Any, ...] | None) -> tuple[Any, ...]:

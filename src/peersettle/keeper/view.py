@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from peersettle.bindings.auction import AuctionQuote, AuctionState
+from peersettle.bindings.auction import DURATION, AuctionQuote, AuctionState
 from peersettle.keeper.appraisal import Buyer, Limits, Offer
 from peersettle.risk.margin import MarginAccount
 from peersettle.types import WAD, Account, from_units
@@ -26,6 +26,7 @@ class Kind(StrEnum):
     COLLECT = "collect"
     FIX = "fix"
     SETTLE = "settle"
+    LAPSE = "lapse"  # what the backstop keeps for an expiry, when its time is up
 
 
 PURCHASES: Final = (Kind.BID, Kind.TAKE_OVER)
@@ -49,6 +50,7 @@ class Gas:
     settle: int = 70_000
     settled: int = 85_000
     collect: int = 60_000
+    lapse: int = 45_000
 
     def refreshing(self, series: int, markets: int) -> int:
         """For bringing arrays up to date."""
@@ -88,6 +90,8 @@ class Candidate:
     """Series that must be refreshed first, by market."""
     own_stale: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     """Of our accounts, for a purchase."""
+    refused: frozenset[Kind] = frozenset()
+    """Of what may be done at the last price, what the contract would refuse now."""
     offers: tuple[Offer, ...] = ()
     """What we could buy of it, where that was reckoned already."""
 
@@ -116,6 +120,16 @@ class Settleable:
 
 
 @dataclass(frozen=True, slots=True)
+class Reserved:
+    """What the backstop keeps for the shortfalls of an expiry (wad), until a time (Unix seconds)."""
+
+    market: int
+    day: int
+    amount: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """All that a decision hangs on.
 
@@ -127,6 +141,7 @@ class View:
         room: what the backstop may put behind one more account, wad.
         pool: the backstop's owner id, whose accounts may always be sold; None where there is none.
         collectable: slots of the backstop that have been sold.
+        reserved: what the backstop keeps for expiries.
         buyer: we, for reckoning what we could buy; without one, candidates bring their offers.
     """
 
@@ -140,6 +155,7 @@ class View:
     room: int = 0
     pool: int | None = None
     collectable: Sequence[int] = ()
+    reserved: Sequence[Reserved] = ()
     buyer: Buyer | None = None
 
     def cost(self, gas: int) -> int:
@@ -180,13 +196,19 @@ class Decision:
         if self.kind in PURCHASES:
             found |= {"sub_account": self.sub_account, "fraction": from_wad(self.fraction)}
             found["limit"] = from_wad(self.limit)
-        if self.kind is Kind.FIX:
+        if self.kind in (Kind.FIX, Kind.LAPSE):
             found |= {"market": self.market, "day": self.day}
         if self.kind is Kind.COLLECT:
             found["slot"] = self.slot
         if self.stale:
             found["refreshes"] = sum(len(series) for series in self.stale.values())
         return found
+
+
+def at_last_price(state: AuctionState, now: int) -> bool:
+    """Whether bidders have had all the time there is, and nothing else was done about the account."""
+    is_over = now >= max(state.started_at, state.insolvent_at) + DURATION
+    return state.is_live(now) and is_over and not state.run_off
 
 
 def from_wad(amount: int) -> str:

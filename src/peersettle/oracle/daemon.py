@@ -17,7 +17,6 @@ from peersettle.errors import ConfigError, PeerSettleError
 from peersettle.oracle.attesters import Attesters
 from peersettle.oracle.book import ReportBook
 from peersettle.oracle.client import ReportClient
-from peersettle.oracle.clock import Clock, SystemClock
 from peersettle.oracle.combine import Rules
 from peersettle.oracle.cosign import CoSigner, SurfaceView
 from peersettle.oracle.journal import Journal
@@ -30,6 +29,7 @@ from peersettle.oracle.sources import Caller, Surroundings, build_sources
 from peersettle.oracle.submitter import OracleContract, Policy, Sender, Submitter
 from peersettle.oracle.surfaces import SurfaceFiles
 from peersettle.reports import OracleDomain, ReporterSet
+from peersettle.service.clock import Clock, SystemClock
 from peersettle.signing import Signer
 
 REFRESH: Final = 60.0
@@ -170,7 +170,7 @@ async def reporter_daemon(
             )
             server = ReportServer(book, clock=world.clock, metrics=metrics, cosigner=cosigner)
             try:
-                url = await _listen(server, settings) if serve else ""
+                url = await server.start_as_set(settings.address, "oracle.listen") if serve else ""
                 yield Daemon(reporter, metrics, book, url, push)
             finally:
                 await push.stop()
@@ -216,11 +216,3 @@ async def submitter_daemon(
 def surface_files(settings: OracleSettings, metrics: Metrics | None = None) -> SurfaceFiles:
     """The settings' own surfaces."""
     return SurfaceFiles({item.feed: item.path for item in settings.surfaces}, metrics)
-
-
-async def _listen(server: ReportServer, settings: OracleSettings) -> str:
-    host, port = settings.address
-    try:
-        return await server.start(host, port)
-    except OSError as error:
-        raise ConfigError(f"cannot listen on {settings.listen}: {error}", key="oracle.listen") from error

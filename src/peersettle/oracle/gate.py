@@ -6,7 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
-from peersettle.oracle.clock import Clock
+from peersettle.service.clock import Clock
 
 MAX_PEERS: Final = 4_096
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
-
 from peersettle.reports import Feed
+from peersettle.service.metrics import MetricSet
 
-CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _WAD: Final = 10**18
 
 
@@ -41,18 +39,12 @@ class Reading(Protocol):
         ...
 
 
-class Metrics:
-    """All in a registry of their own, so that two daemons in one process do not collide."""
+class Metrics(MetricSet):
+    """All that is counted."""
 
     def __init__(self) -> None:
-        self.registry: Final = CollectorRegistry()
-
-        def counter(name: str, what: str, *labels: str) -> Counter:
-            return Counter(f"peersettle_oracle_{name}", what, labels, registry=self.registry)
-
-        def gauge(name: str, what: str, *labels: str) -> Gauge:
-            return Gauge(f"peersettle_oracle_{name}", what, labels, registry=self.registry)
-
+        super().__init__("oracle")
+        counter, gauge = self.counter, self.gauge
         self.observations = counter("observations", "Answers of sources", "feed", "source", "outcome")
         self.dropped = counter("dropped", "Samples that did not count", "feed", "source", "reason")
         self.signed = counter("reports_signed", "Reports that we signed", "feed")
@@ -84,7 +76,3 @@ class Metrics:
             self.value.labels(feed.name).set(reading.value / _WAD)
             self.age.labels(feed.name).set(now - reading.observed_at)
             self.spread.labels(feed.name).set(reading.spread / 10_000)
-
-    def text(self) -> bytes:
-        """The exposition format."""
-        return generate_latest(self.registry)

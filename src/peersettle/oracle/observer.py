@@ -10,11 +10,11 @@ from typing import Any
 import structlog
 
 from peersettle.errors import PeerSettleError, SourceError
-from peersettle.oracle.clock import Clock, within
 from peersettle.oracle.combine import Combined, Heard, Rules, combine
 from peersettle.oracle.metrics import Metrics
 from peersettle.oracle.sources import Source
 from peersettle.reports import Feed
+from peersettle.service.clock import Clock, within
 
 _log = structlog.get_logger("peersettle.oracle")
 

@@ -10,10 +10,10 @@ import structlog
 from peersettle.config import mask_url
 from peersettle.errors import SourceError
 from peersettle.oracle.client import ReportClient
-from peersettle.oracle.clock import Clock
 from peersettle.oracle.metrics import Metrics
-from peersettle.oracle.sources.backoff import Backoff
 from peersettle.reports import SignedReport
+from peersettle.service.backoff import Backoff
+from peersettle.service.clock import Clock
 
 _log = structlog.get_logger("peersettle.oracle")
 _MOST_WAITING = 64

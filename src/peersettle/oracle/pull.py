@@ -12,8 +12,8 @@ from peersettle.bindings import bundle
 from peersettle.errors import NotDeployed, SourceError
 from peersettle.oracle.book import ReportBook
 from peersettle.oracle.client import ReportClient
-from peersettle.oracle.clock import Clock, SystemClock
 from peersettle.reports import Feed, Round
+from peersettle.service.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
     from peersettle.bindings import Oracle

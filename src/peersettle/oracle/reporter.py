@@ -15,13 +15,13 @@ import structlog
 
 from peersettle.errors import PeerSettleError
 from peersettle.oracle.book import ReportBook
-from peersettle.oracle.clock import Clock
 from peersettle.oracle.journal import Journal
 from peersettle.oracle.metrics import Metrics
 from peersettle.oracle.observer import Observed, Observer
 from peersettle.oracle.peers import PeerPush
 from peersettle.oracle.signing import sign_report
 from peersettle.reports import Feed, Report, SignedReport
+from peersettle.service.clock import Clock
 from peersettle.signing import DigestSigner, Signer
 
 _log = structlog.get_logger("peersettle.oracle")

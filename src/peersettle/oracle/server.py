@@ -20,11 +20,12 @@ from aiohttp import web
 from peersettle.errors import PeerSettleError
 from peersettle.jsons import read_json
 from peersettle.oracle.book import GARBAGE, Refusal, ReportBook
-from peersettle.oracle.clock import Clock
 from peersettle.oracle.cosign import CoSigner
 from peersettle.oracle.gate import Gate
-from peersettle.oracle.metrics import CONTENT_TYPE, Metrics
+from peersettle.oracle.metrics import Metrics
 from peersettle.reports import CoSigned, Feed, SignedReport, from_json
+from peersettle.service.clock import Clock
+from peersettle.service.http import HttpService
 
 MAX_BODY: Final = 1 << 17
 MAX_DOCUMENTS: Final = 64
@@ -33,7 +34,7 @@ _log = structlog.get_logger("peersettle.oracle")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class ReportServer:
+class ReportServer(HttpService):
     """Serves a book. `cosigner` may be missing: then nothing is co-signed."""
 
     def __init__(
@@ -48,40 +49,17 @@ class ReportServer:
         self._book, self._clock, self._metrics = book, clock, metrics
         self._cosigner, self._gate = cosigner, gate or Gate(clock)
         self._signing = asyncio.Lock()
-        self._runner: web.AppRunner | None = None
 
     def app(self) -> web.Application:
-        """The routes, for a server of one's own."""
+        """The routes."""
         app = web.Application(client_max_size=MAX_BODY, middlewares=[self._guard])
         app.router.add_get("/v1/reports", self._all_reports)
         app.router.add_get("/v1/reports/{feed:.+}", self._feed_reports)
         app.router.add_post("/v1/reports", self._take_reports)
         app.router.add_post("/v1/cosign", self._cosign)
-        app.router.add_get("/metrics", self._show_metrics)
+        app.router.add_get("/metrics", self._metrics.show)
         app.router.add_get("/health", self._health)
         return app
-
-    async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
-        """Listen; the URL. Port 0 takes a free one.
-
-        Raises:
-            OSError: the address is in use or not ours.
-        """
-        self._runner = web.AppRunner(self.app(), access_log=None, handle_signals=False, shutdown_timeout=1.0)
-        await self._runner.setup()
-        try:
-            await web.TCPSite(self._runner, host, port).start()
-        except OSError:
-            await self.stop()
-            raise
-        bound = self._runner.addresses[0]
-        return f"http://[{bound[0]}]:{bound[1]}" if ":" in bound[0] else f"http://{bound[0]}:{bound[1]}"
-
-    async def stop(self) -> None:
-        """Stop listening."""
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            await runner.cleanup()
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -164,9 +142,6 @@ class ReportServer:
             return cosigner.refusal(document, self._clock.now()) or ""
         except PeerSettleError as error:
             return error.message
-
-    async def _show_metrics(self, _: web.Request) -> web.Response:
-        return web.Response(body=self._metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
     async def _health(self, _: web.Request) -> web.Response:
         now, feeds, healthy = self._clock.now(), [], True

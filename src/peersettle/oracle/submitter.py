@@ -19,13 +19,13 @@ from peersettle.errors import InputError, PeerSettleError, Reverted, SourceError
 from peersettle.oracle.attesters import Attesters
 from peersettle.oracle.book import ReportBook
 from peersettle.oracle.client import ReportClient
-from peersettle.oracle.clock import Clock
 from peersettle.oracle.cosignatures import Gathered, gather_cosignatures
 from peersettle.oracle.metrics import Metrics
 from peersettle.oracle.submission import OracleContract, Outcome, Policy, Sender, Submission
 from peersettle.oracle.surfaces import SurfaceFiles
 from peersettle.reports import Attestation, Batch, CoSigned, Feed, Observation, Round, SignedReport, SurfaceReport
 from peersettle.reports.messages import MAX_FEEDS
+from peersettle.service.clock import Clock
 
 __all__ = ["OracleContract", "Outcome", "Policy", "Sender", "Submission", "Submitter"]
 

@@ -2,6 +2,7 @@
 
 from tests.integration.margin.test_expiry import fixed_price
 
+from peersettle.keeper.view import Kind as Doing
 from peersettle.risk.instruments import Kind, expiry
 from peersettle.types import WAD
 
@@ -54,3 +55,31 @@ def test_settling_that_costs_more_than_it_pays_is_left_undone(scene):
     assert look.outcomes == ()
     (decision,) = look.decisions
     assert "more than it pays" in decision.reason
+
+
+def test_what_the_backstop_keeps_for_an_expiry_is_freed_when_its_time_is_up(scene):
+    """Who could not pay left a shortfall: a part of the pool is kept for it, until somebody says that it lapsed."""
+    stage, day = scene.stage, scene.stage.day(7)
+    backer, seller, buyer = scene.trader(1_000_000), scene.trader(25_000), scene.trader(30_000)
+    backer.sender.send(scene.backstop.deposit(900_000 * 10**6, backer.address))
+    scene.trade(seller, buyer, {scene.series(7, 3000): 2_000})
+    scene.move(4700)
+    stage.pass_time(expiry(day) - 3_600 - scene.chain.now())
+    fixed_price(stage, day, 4700)
+    with scene.keeper(scene.trader(), max_inventory=0) as daemon:
+        while not scene.backstop.reserved():
+            daemon.look()
+            scene.wait(40)
+        kept = scene.backstop.reserved()
+        assert not [item for item in daemon.look().decisions if item.kind is Doing.LAPSE]
+        outcomes = []
+        for _ in range(3):
+            assert scene.backstop.reserved()
+            scene.wait(90_000)
+            outcomes += daemon.look().outcomes
+        assert daemon.look().decisions == ()
+    done = [item for item in outcomes if item.decision.kind is Doing.LAPSE]
+    assert [(item.outcome, item.decision.market, item.decision.day) for item in done] == [("done", 0, day)]
+    assert kept > scene.backstop.reserved() == 0
+    with scene.keeper(scene.trader(), "another", max_inventory=0) as daemon:
+        assert not [item for item in daemon.look().decisions if item.kind is Doing.LAPSE]

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from peersettle.chain import TransactionSender, connect
+from peersettle.chain.transport import Attempt
 from peersettle.keeper.daemon import running
-from peersettle.keeper.websocket import connect_websocket
 from peersettle.types import to_units
 
 
@@ -107,7 +107,7 @@ def test_a_node_that_is_away_for_a_while_ends_nothing(scene):
             if not away.is_set():
                 return answers(body)
             failed.append(body)
-            return None, "away", 0.0, False
+            return Attempt(fault="away", arrived=False)
 
         transport._attempt = attempt
         daemon.look()
@@ -214,7 +214,7 @@ def test_a_websocket_serves_requests_and_tells_of_blocks(scene):
     keeper = scene.trader(200_000)
     url = scene.chain.url.replace("http://", "ws://")
     with (
-        connect_websocket(url, expect_chain_id=scene.chain.chain_id) as chain,
+        connect(url, expect_chain_id=scene.chain.chain_id) as chain,
         scene.keeper(keeper, chain=chain, url=url, poll=20) as daemon,
     ):
 

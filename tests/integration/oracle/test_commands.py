@@ -18,10 +18,10 @@ from aiohttp import web
 from tests.unit.cli.conftest import PASSWORD, User
 
 from peersettle.oracle.book import ReportBook
-from peersettle.oracle.clock import SystemClock
 from peersettle.oracle.metrics import Metrics
 from peersettle.oracle.server import ReportServer
 from peersettle.reports import Feed
+from peersettle.service.clock import SystemClock
 from peersettle.signing import KeySigner, KeyStore
 
 FEED = Feed("ETH/USD", slot=3_600, max_age=7_200)

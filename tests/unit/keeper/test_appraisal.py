@@ -115,6 +115,24 @@ def test_what_is_in_the_way_is_named(own, limits, obstacle):
     assert obstacle in offer.obstacles
 
 
+def test_while_a_price_waits_for_its_confirmation_what_would_fall_short_at_it_is_not_bought():
+    """The contract would refuse it: `margin`."""
+    account = short()
+    quote = quote_of(account)
+    needed = buyer().offers(account, quote)[0]
+    just_enough = {0: MarginAccount((needed.price + needed.added - needed.moved) * 101 // 100)}
+    assert buyer(just_enough).offers(account, quote)[0].obstacles == ()
+    within, beyond = staged(), staged()
+    within.price(3_000, candidate=3_200)
+    beyond.price(3_000, candidate=9_000)
+    for scene, own in ((within, just_enough), (beyond, {0: MarginAccount(10**6 * WAD)})):
+        waiting = Buyer(own, {MARKET: scene.snapshot}, LIMITS, 10**9 * WAD, NOW)
+        assert waiting.offers(account, quote)[0].obstacles == (Obstacle.CONFIRMATION,) or scene is within
+        assert Obstacle.CONFIRMATION in waiting._part(account, waiting._health(account), quote, 0, quote.most).obstacles
+    rich = Buyer({0: MarginAccount(10**6 * WAD)}, {MARKET: within.snapshot}, LIMITS, 10**9 * WAD, NOW)
+    assert rich.offers(account, quote)[0].obstacles == ()
+
+
 def test_the_buffer_is_kept():
     account = short()
     quote = quote_of(account)

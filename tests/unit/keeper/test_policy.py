@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from peersettle.bindings.auction import AuctionQuote, AuctionState
 from peersettle.keeper.appraisal import Limits, Obstacle, Offer
 from peersettle.keeper.policy import best_rate, plan
-from peersettle.keeper.view import PURCHASES, Candidate, Kind, Policy, Settleable, Unfixed, View, from_wad
+from peersettle.keeper.view import PURCHASES, Candidate, Kind, Policy, Reserved, Settleable, Unfixed, View, from_wad
 from peersettle.risk.margin import MarginAccount
 from peersettle.types import WAD
 
@@ -114,6 +114,35 @@ def test_at_the_last_price_the_backstop_takes_what_fits_and_the_rest_goes_into_r
     assert [item.kind for item in plan(seen([already], room=0), POLICY)] == [Kind.BID]
 
 
+def test_at_the_last_price_nothing_is_sent_that_the_contract_would_refuse():
+    """As while a price waits for its confirmation."""
+    account = Candidate(an_account(), quoted(equity=-50, most=WAD), live(age=700, insolvent=650))
+
+    def acting(refused, room):
+        view = seen([replace(account, refused=frozenset(refused))], room=room * WAD)
+        decisions = plan(view, POLICY)
+        assert all(item.acts or item.reason for item in decisions)
+        return [item.kind for item in decisions if item.acts], decisions
+
+    assert acting((), 10_000)[0] == [Kind.RESCUE]
+    assert acting((Kind.RUN_OFF,), 10_000)[0] == [Kind.RESCUE]
+    assert acting((Kind.RESCUE,), 10_000)[0] == [Kind.RUN_OFF]
+    assert acting((Kind.RUN_OFF,), 0)[0] == []
+    none, decisions = acting((Kind.RESCUE, Kind.RUN_OFF), 10_000)
+    assert none == []
+    assert "refuses what could be done: rescue and run_off" in only(decisions, Kind.RESCUE).reason
+
+
+def test_what_the_backstop_keeps_is_freed_as_upkeep_when_its_time_is_up():
+    kept = Reserved(1, 700, 50 * WAD, NOW - 1)
+    freed = only(plan(seen(reserved=[kept]), POLICY), Kind.LAPSE)
+    assert freed.acts
+    assert (freed.market, freed.day) == (1, 700)
+    assert freed.to_json()["day"] == 700
+    assert plan(seen(reserved=[replace(kept, until=NOW)]), POLICY) == []
+    assert not only(plan(seen(reserved=[kept], gas_price=100 * GWEI), POLICY), Kind.LAPSE).acts
+
+
 def test_an_auction_ends_when_the_account_has_enough_or_its_time_is_up():
     enough = Candidate(an_account(), quoted(equity=1_500, most=0), live())
     assert "enough again" in only(plan(seen([enough]), POLICY), Kind.END).reason
@@ -196,6 +225,7 @@ candidates = st.builds(
     offers=st.lists(offers, max_size=3).map(tuple),
     margin=money.map(lambda amount: MarginAccount(amount * WAD)),
     stale=st.just({}) | st.just({0: (5, 6, 7)}),
+    refused=st.frozensets(st.sampled_from([Kind.RESCUE, Kind.RUN_OFF])),
 )
 views = st.builds(
     seen,
@@ -207,6 +237,9 @@ views = st.builds(
     ),
     room=st.integers(0, 10_000 * WAD),
     collectable=st.lists(st.integers(1, 8), max_size=2),
+    reserved=st.lists(
+        st.builds(Reserved, st.just(0), st.integers(0, 9), st.just(WAD), st.integers(NOW - 2, NOW + 2)), max_size=2
+    ),
 )
 policies = st.builds(
     Policy,
@@ -278,6 +311,13 @@ def test_dearer_gas_never_makes_it_do_more(view, policy, more):
 
     cheap, dear = acting(view.gas_price), acting(view.gas_price + more)
     assert len(dear) <= len(cheap)
+
+
+@given(views, policies)
+def test_what_would_be_refused_is_not_done(view, policy):
+    for each in view.candidates:
+        done = {item.kind for item in plan(replace(view, candidates=[each]), policy) if item.acts}
+        assert not done & each.refused
 
 
 @given(views, policies)

@@ -9,8 +9,9 @@ from tests.shared_data import shared_data
 from tests.unit.oracle.world import SLOT, ManualClock, Says, settle
 
 from peersettle.errors import ConfigError, SourceError
-from peersettle.oracle.clock import within
-from peersettle.oracle.sources import Backoff, CrossRate, CsvReplay, PatientSource
+from peersettle.oracle.sources import CrossRate, CsvReplay, PatientSource
+from peersettle.service.backoff import Backoff
+from peersettle.service.clock import within
 
 
 def write(path, text):

@@ -43,13 +43,16 @@ def run(
     password_file: PasswordFileOption = None,
 ) -> None:
     """Watch all accounts; bid as [keeper] allows, settle what has expired, end auctions, until interrupted."""
-    from peersettle.cli.commands.oracle_report import _log_to_stderr, _until_stopped
+    from peersettle.cli.failures import conceal
     from peersettle.errors import InputError
+    from peersettle.service.logs import log_to_stderr
+    from peersettle.service.running import until_stopped
 
     run = invocation(context)
     if account is not None and not dry_run:
         raise InputError("--account goes with --dry-run; give --key to say who acts")
-    _log_to_stderr("error" if dry_run else "warning" if once else "info", as_json=run.out.as_json)
+    level = "error" if dry_run else "warning" if once else "info"
+    log_to_stderr(level, as_json=run.out.as_json, conceal=conceal)
     with _chain(run) as chain, _daemon(run, chain, dry_run, account, key, password_file) as daemon:
         if dry_run or once:
             with run.out.working("looking at all accounts"):
@@ -64,7 +67,7 @@ def run(
             run.out.json({"ledger": daemon.ledger, "metrics": f"{url}/metrics"})
             run.out.done(f"keeping {daemon.ledger}; metrics at {url}/metrics")
 
-        asyncio.run(_until_stopped(daemon.run(ready)))
+        asyncio.run(until_stopped(daemon.run(ready)))
         run.out.line("stopped")
 
 
@@ -83,10 +86,6 @@ def _chain(run: Invocation) -> AbstractContextManager[Chain]:
 
         parts = urlsplit(url)
         keep_secret(parts.password or "", *parts.path.split("/"), *parts.query.split("="))
-    if url.startswith(("ws://", "wss://")):
-        from peersettle.keeper.websocket import connect_websocket
-
-        return connect_websocket(url, expect_chain_id=wanted.expected_id, timeout=wanted.timeout)
     return connect(url, expect_chain_id=wanted.expected_id, timeout=wanted.timeout)
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -37,10 +36,14 @@ def report(
     password_file: PasswordFileOption = None,
 ) -> None:
     """Watch prices, sign a report for every slot, serve it and hand it to peers, until interrupted."""
+    from peersettle.cli.failures import conceal
+    from peersettle.service.logs import log_to_stderr
+    from peersettle.service.running import until_stopped
+
     run = invocation(context)
     settings = _chosen(run.loaded.settings.oracle, feed)
     _keep_secret(settings)
-    _log_to_stderr("error" if dry_run or once else "info", as_json=run.out.as_json)
+    log_to_stderr("error" if dry_run or once else "info", as_json=run.out.as_json, conceal=conceal)
     if dry_run:
         with run.out.working("asking the sources"):
             looks = asyncio.run(_look(run, settings))
@@ -61,7 +64,7 @@ def report(
         if any(step.signed is None for step in steps):
             raise typer.Exit(1)
         return
-    asyncio.run(_until_stopped(_report(run, settings, signer, oracle)))
+    asyncio.run(until_stopped(_report(run, settings, signer, oracle)))
     run.out.line("stopped")
 
 
@@ -90,7 +93,10 @@ def submit(
     password_file: PasswordFileOption = None,
 ) -> None:
     """Fetch signed reports and send the rounds that are due; or a surface that k reporters co-sign. Anybody can."""
+    from peersettle.cli.failures import conceal
     from peersettle.errors import InputError
+    from peersettle.service.logs import log_to_stderr
+    from peersettle.service.running import until_stopped
 
     run = invocation(context)
     if surface is not None and (follow or batch or feed):
@@ -98,11 +104,11 @@ def submit(
     settings = _chosen(run.loaded.settings.oracle, feed)
     proposed = _chosen_surface(settings, surface) if surface is not None else None
     _keep_secret(settings)
-    _log_to_stderr("info" if follow else "warning", as_json=run.out.as_json)
+    log_to_stderr("info" if follow else "warning", as_json=run.out.as_json, conceal=conceal)
     signer = None if dry_run else run.desk.signer(key, password_file)
     oracle = run.desk.oracle
     if follow:
-        asyncio.run(_until_stopped(_follow(run, settings, signer, oracle, peer or [], poll, batch)))
+        asyncio.run(until_stopped(_follow(run, settings, signer, oracle, peer or [], poll, batch)))
         run.out.line("stopped")
         return
     with run.out.working("submitting"):
@@ -145,8 +151,8 @@ def _submitter(
 ) -> AbstractAsyncContextManager[Submitter]:
     from peersettle.bindings import AggregatorSource
     from peersettle.oracle.attesters import Attesters
-    from peersettle.oracle.clock import SystemClock
     from peersettle.oracle.daemon import submitter_daemon
+    from peersettle.service.clock import SystemClock
 
     sender = run.desk.sender(signer) if signer is not None else None
     chain = run.desk.chain
@@ -225,23 +231,6 @@ async def _follow(
         await submitter.run(poll, batch=batch)
 
 
-async def _until_stopped(work: Coroutine[Any, Any, None]) -> None:
-    """Run until it fails, or until SIGINT or SIGTERM, which end it in good order."""
-    import signal
-    from contextlib import suppress
-
-    task = asyncio.create_task(work)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, task.cancel)
-    try:
-        with suppress(asyncio.CancelledError):
-            await task
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-
-
 def _keep_secret(settings: OracleSettings) -> None:
     from urllib.parse import urlsplit
 
@@ -250,32 +239,6 @@ def _keep_secret(settings: OracleSettings) -> None:
     for url in settings.urls():
         parts = urlsplit(url)
         keep_secret(parts.password or "", *parts.query.split("&"))
-
-
-def _log_to_stderr(level: str, *, as_json: bool) -> None:
-    """Structured lines on stderr, so that stdout stays the command's; what may be secret is left out."""
-    import sys
-    from collections.abc import MutableMapping
-
-    import structlog
-
-    from peersettle.cli.failures import conceal
-
-    def without_secrets(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        return {name: conceal(value) if isinstance(value, str) else value for name, value in event.items()}
-
-    pretty = sys.stderr.isatty() and not as_json
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            without_secrets,
-            structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
-    )
 
 
 def _show_look(run: Invocation, look: Observed) -> None:

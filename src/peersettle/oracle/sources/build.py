@@ -16,14 +16,15 @@ from peersettle.config import (
     SourceSettings,
 )
 from peersettle.errors import ConfigError
-from peersettle.oracle.clock import Clock
-from peersettle.oracle.sources.backoff import Backoff, PatientSource
 from peersettle.oracle.sources.base import Adjustment, Source
 from peersettle.oracle.sources.cross import CrossRate
 from peersettle.oracle.sources.http import HttpTicker
 from peersettle.oracle.sources.onchain import AggregatorFeed, Caller, TwapPool
+from peersettle.oracle.sources.patience import PatientSource
 from peersettle.oracle.sources.presets import preset
 from peersettle.oracle.sources.replay import CsvReplay
+from peersettle.service.backoff import Backoff
+from peersettle.service.clock import Clock
 from peersettle.types import Address
 
 if TYPE_CHECKING:

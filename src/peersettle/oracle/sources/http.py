@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from peersettle.errors import SourceError
 from peersettle.jsons import read_json
-from peersettle.oracle.clock import Clock
 from peersettle.oracle.sources.base import Adjustment, Sample, decimal_from
+from peersettle.service.clock import Clock
 
 if TYPE_CHECKING:
     import aiohttp

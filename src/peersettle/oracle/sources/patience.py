@@ -1,38 +1,12 @@
-"""Asking less often where asking fails."""
+"""Leaving alone for a while what failed."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 from peersettle.errors import SourceError
-from peersettle.oracle.clock import Clock
 from peersettle.oracle.sources.base import Sample, Source
-
-
-class Backoff:
-    """Pauses that double from `first` up to `cap` seconds, each shortened by up to a half at random."""
-
-    def __init__(self, clock: Clock, random: Callable[[], float], *, first: float = 2.0, cap: float = 300.0) -> None:
-        self._clock, self._random = clock, random
-        self._first, self._cap = first, cap
-        self._failures, self._until = 0, 0.0
-
-    @property
-    def left(self) -> float:
-        """Seconds until it is worth asking again; zero or less when it is."""
-        return self._until - self._clock.now()
-
-    def failed(self, at_least: float = 0.0) -> None:
-        """It failed once more; `at_least` is what the other side asked for, in seconds."""
-        pause = min(self._first * 2.0 ** min(self._failures, 32), self._cap)
-        pause = max(pause * (1 - self._random() / 2), min(at_least, self._cap))
-        self._failures += 1
-        self._until = self._clock.now() + pause
-
-    def worked(self) -> None:
-        """It worked."""
-        self._failures, self._until = 0, 0.0
+from peersettle.service.backoff import Backoff
 
 
 class PatientSource:
