@@ -11,6 +11,11 @@
     ├── ConfigError                    the configuration cannot be used
     ├── StoreError                     the local record cannot be read or written
     ├── SourceError                    a price source did not answer, or not with a price
+    ├── NegotiationError               what was asked of a negotiation does not fit where it stands
+    ├── NetworkError
+    │   ├── PeerUnreachable            the peer does not answer; trying again may help
+    │   ├── PeerRefused                the peer does not take a message, and says why
+    │   └── ProtocolError              a peer has said what no honest peer says
     └── ChainError
         ├── RpcError                   the node answered with an error
         │   └── RpcUnavailable         the node did not answer; trying again may help
@@ -144,6 +149,7 @@ from peersettle.errors.oracle import (
     WrongSender,
     WrongSlot,
 )
+from peersettle.errors.peers import NegotiationError, NetworkError, PeerRefused, PeerUnreachable, ProtocolError
 from peersettle.errors.settlement import (
     BadApproval,
     BadLeg,
@@ -184,6 +190,11 @@ __all__ = [
     "ConfigError",
     "StoreError",
     "SourceError",
+    "NegotiationError",
+    "NetworkError",
+    "PeerUnreachable",
+    "PeerRefused",
+    "ProtocolError",
     "ChainError",
     "RpcError",
     "RpcUnavailable",

@@ -1,0 +1,130 @@
+"""Negotiation: requests, offers, acceptances and what follows, as states and events. Pure; peers, clock and chain are
+passed in as events, what is to be done comes back as effects."""
+
+from peersettle.rfq.codec import MAX_BYTES, VERSION, Codec, dump, parse
+from peersettle.rfq.deal import Deal, DealPhase
+from peersettle.rfq.events import (
+    EVENTS,
+    MESSAGES,
+    Accepted,
+    Announce,
+    Begun,
+    Cancelled,
+    Decide,
+    Decided,
+    Declined,
+    Effect,
+    Event,
+    Indicated,
+    Offered,
+    Price,
+    Received,
+    Refused,
+    Seen,
+    Send,
+    Standing,
+    Submit,
+    Submitted,
+    Ticked,
+    Void,
+    Wanted,
+    Withdrawn,
+)
+from peersettle.rfq.maker import MakerPhase, MakerState
+from peersettle.rfq.messages import (
+    WHOLE,
+    Acceptance,
+    Alternative,
+    Ask,
+    Asset,
+    Cancellation,
+    Confirmation,
+    Decline,
+    Indication,
+    Item,
+    Message,
+    Offer,
+    Rejection,
+    Request,
+    Side,
+    Submission,
+    Trouble,
+    Withdrawal,
+)
+from peersettle.rfq.negotiation import Negotiation, event_of, text_of
+from peersettle.rfq.taker import Answer, TakerPhase, TakerState
+from peersettle.rfq.terms import document_of, is_signature_of, signed_by
+
+MESSAGE_CODEC = Codec.of(*MESSAGES)
+"""Messages as JSON."""
+
+__all__ = [
+    # messages
+    "Acceptance",
+    "Alternative",
+    "Ask",
+    "Asset",
+    "Cancellation",
+    "Confirmation",
+    "Decline",
+    "Indication",
+    "Item",
+    "Message",
+    "Offer",
+    "Rejection",
+    "Request",
+    "Side",
+    "Submission",
+    "Trouble",
+    "Withdrawal",
+    "WHOLE",
+    # as JSON
+    "Codec",
+    "MAX_BYTES",
+    "MESSAGE_CODEC",
+    "VERSION",
+    "dump",
+    "event_of",
+    "parse",
+    "text_of",
+    # what both sign
+    "document_of",
+    "is_signature_of",
+    "signed_by",
+    # states
+    "Answer",
+    "Deal",
+    "DealPhase",
+    "MakerPhase",
+    "MakerState",
+    "Negotiation",
+    "TakerPhase",
+    "TakerState",
+    # events
+    "Accepted",
+    "Begun",
+    "Cancelled",
+    "Decided",
+    "Declined",
+    "EVENTS",
+    "Event",
+    "Indicated",
+    "MESSAGES",
+    "Offered",
+    "Received",
+    "Refused",
+    "Seen",
+    "Standing",
+    "Submitted",
+    "Ticked",
+    "Wanted",
+    "Withdrawn",
+    # effects
+    "Announce",
+    "Decide",
+    "Effect",
+    "Price",
+    "Send",
+    "Submit",
+    "Void",
+]

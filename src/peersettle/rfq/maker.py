@@ -1,0 +1,342 @@
+"""The maker's side: one request of one peer, and what is offered for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from peersettle.errors import InputError, NegotiationError, PeerRefused, ProtocolError
+from peersettle.rfq.deal import Deal
+from peersettle.rfq.events import (
+    Decide,
+    Decided,
+    Declined,
+    Effect,
+    Event,
+    Indicated,
+    Offered,
+    Price,
+    Received,
+    Seen,
+    Send,
+    Standing,
+    Ticked,
+    Void,
+    Withdrawn,
+)
+from peersettle.rfq.messages import (
+    Acceptance,
+    Alternative,
+    Ask,
+    Cancellation,
+    Confirmation,
+    Decline,
+    Indication,
+    Message,
+    Offer,
+    Rejection,
+    Request,
+    Side,
+    Submission,
+    Trouble,
+    Withdrawal,
+)
+from peersettle.rfq.terms import document_of, is_signature_of, signed_by
+from peersettle.trades import Document
+from peersettle.types import address
+
+THINKING: Final = 30
+"""Seconds that a strategy, or a last look, may take."""
+
+Step = tuple["MakerState", tuple[Effect, ...]]
+
+
+class MakerPhase(StrEnum):
+    """Where it stands. What comes after an agreement is the deal's own phase."""
+
+    PRICING = "pricing"
+    INDICATED = "indicated"
+    OFFERED = "offered"
+    LAST_LOOK = "last_look"
+    """Accepted by the taker; ours is the last word."""
+    DEAL = "deal"
+    DECLINED = "declined"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+_OVER: Final = (MakerPhase.DECLINED, MakerPhase.CANCELLED, MakerPhase.EXPIRED)
+
+
+@dataclass(frozen=True)
+class MakerState:
+    """One request of one peer."""
+
+    request: Request
+    peer: str
+    at: float
+    """When it came, or the strategy was last asked."""
+    phase: MakerPhase = MakerPhase.PRICING
+    firm: bool = True
+    """What was asked for last."""
+    answer: Message | None = None
+    """What we said last; said again when we are asked again."""
+    offer: Offer | None = None
+    withdrawn: bool = False
+    accepted: Acceptance | None = None
+    deal: Deal | None = None
+
+    @classmethod
+    def begun(cls, event: Received) -> Step:
+        """A request has come.
+
+        Raises:
+            PeerRefused: it is of a request that has not come, or not yet.
+        """
+        request = event.message
+        if not isinstance(request, Request):
+            raise PeerRefused(f"no request {request.request_id} of this peer is known here", code="unknown")
+        state = cls(request, event.peer, event.at, firm=request.firm)
+        if event.at >= request.expires_at:
+            text = f"it expired {event.at - request.expires_at:.0f} s ago by the maker's clock"
+            return state._declined("expired", text)
+        return state, state._pricing()
+
+    def step(self, event: Event) -> Step:
+        """What an event makes of it, and what is to be done. What comes twice or too late changes nothing.
+
+        Raises:
+            ProtocolError: a message that no honest peer sends. NegotiationError: what we want does not fit.
+        """
+        match event:
+            case Received():
+                return self._received(event)
+            case Indicated(price, part, _) if self.phase is MakerPhase.PRICING and not self.firm:
+                said = Indication(self.request.request_id, price, part)
+                return replace(self, phase=MakerPhase.INDICATED, answer=said), (self._tell(said),)
+            case Declined(code, text, _) if self.phase is MakerPhase.PRICING:
+                return self._declined(code, text)
+            case Offered() if self.phase is MakerPhase.PRICING and self.firm:
+                return self._offered(event)
+            case Decided() if self.phase is MakerPhase.LAST_LOOK:
+                return self._decided(event)
+            case Withdrawn():
+                return self._withdrawn()
+            case Ticked(at) if self.deal is None:
+                return self._ticked(at), ()
+            case Seen() if self.phase is MakerPhase.OFFERED:
+                return self._seen(event)
+        return self._in_deal(event)
+
+    def resumed(self) -> tuple[Effect, ...]:
+        """After a restart: say again what may not have been heard, and go on."""
+        if self.is_over:
+            return ()
+        if self.phase is MakerPhase.PRICING:
+            return self._pricing()
+        if self.phase is MakerPhase.LAST_LOOK:
+            return (self._deciding(),)
+        return (*self._again(), *(self.deal.resumed() if self.deal is not None else ()))
+
+    # What callers read
+
+    @property
+    def status(self) -> str:
+        """One word."""
+        return str(self.deal.phase if self.deal else self.phase)
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing can happen any more."""
+        return self.deal.phase.is_over if self.deal is not None else self.phase in _OVER
+
+    @property
+    def due(self) -> float | None:
+        """When time itself changes something."""
+        if self.deal is not None:
+            return self.deal.due
+        match self.phase:
+            case MakerPhase.PRICING | MakerPhase.LAST_LOOK:
+                return self.at + THINKING
+            case MakerPhase.INDICATED:
+                return float(self.request.expires_at)
+            case MakerPhase.OFFERED if not self._is_signed:
+                assert self.offer is not None
+                return float(self.offer.expires_at)
+        return None
+
+    def watched(self) -> tuple[Document, ...]:
+        """What the chain may settle: by alternative, until something is agreed."""
+        if self.deal is not None:
+            return () if self.deal.phase.is_over else (self.deal.document,)
+        if self.phase is MakerPhase.OFFERED and self._is_signed:
+            assert self.offer is not None
+            return tuple(self._document(choice) for choice in range(len(self.offer.alternatives)))
+        return ()
+
+    # Inside
+
+    @property
+    def _is_signed(self) -> bool:
+        return self.offer is not None and bool(self.offer.alternatives[0].signature)
+
+    def _document(self, choice: int) -> Document:
+        assert self.offer is not None
+        return document_of(self.request, self.offer.maker, self.offer.alternatives[choice])
+
+    def _tell(self, message: Message) -> Send:
+        until = self.request.expires_at
+        if self.offer is not None:
+            until = max(until, *(item.deadline for item in self.offer.alternatives))
+        return Send(self.peer, message, until)
+
+    def _pricing(self) -> tuple[Effect, ...]:
+        return (Price(self.request, self.peer, self.firm),)
+
+    def _deciding(self) -> Decide:
+        assert self.accepted is not None
+        return Decide(self._document(self.accepted.choice), self.request, self.peer)
+
+    def _declined(self, code: str, text: str) -> Step:
+        said = Decline(self.request.request_id, code, text)
+        return replace(self, phase=MakerPhase.DECLINED, answer=said), (self._tell(said),)
+
+    def _offered(self, event: Offered) -> Step:
+        number = 0 if self.offer is None else self.offer.number + 1
+        try:
+            said = Offer(self.request.request_id, number, address(event.maker), event.alternatives, event.expires_at)
+            for alternative in said.alternatives:
+                document_of(self.request, said.maker, alternative)
+        except InputError as error:
+            raise NegotiationError(f"the strategy offers what cannot be settled: {error}") from error
+        unsigned = [item for item in said.alternatives if not item.signature]
+        if unsigned and (not self.request.last_look or len(unsigned) != len(said.alternatives)):
+            raise NegotiationError("an offer must be signed, unless the taker allows a last look")
+        state = replace(self, phase=MakerPhase.OFFERED, offer=said, answer=said, withdrawn=False)
+        return state, (state._tell(said),)
+
+    def _received(self, event: Received) -> Step:
+        message = event.message
+        if event.peer != self.peer or message.request_id != self.request.request_id:
+            raise ProtocolError(f"{event.peer} speaks of another's request")
+        match message:
+            case Request():
+                if message != self.request:
+                    raise ProtocolError(f"{event.peer} has changed what it asked for under one request id")
+                return self, self._again()
+            case Ask():
+                if self.phase is MakerPhase.INDICATED and event.at < self.request.expires_at:
+                    state = replace(self, phase=MakerPhase.PRICING, firm=True, at=event.at)
+                    return state, state._pricing()
+                return self, self._again()
+            case Acceptance():
+                return self._accepted(event, message)
+            case Cancellation():
+                if self.phase in (MakerPhase.PRICING, MakerPhase.INDICATED) or (
+                    self.phase is MakerPhase.OFFERED and not self._is_signed
+                ):
+                    return replace(self, phase=MakerPhase.CANCELLED), ()
+            case Submission() | Trouble():
+                return self._in_deal(event)
+            case _:
+                raise ProtocolError(f"{event.peer} sends a maker what only a taker gets")
+        return self, ()
+
+    def _again(self) -> tuple[Effect, ...]:
+        return (self._tell(self.answer),) if self.answer is not None else ()
+
+    def _accepted(self, event: Received, message: Acceptance) -> Step:
+        if self.offer is None:
+            raise ProtocolError(f"{event.peer} accepts what was not offered")
+        if self.accepted is not None and message == self.accepted:
+            return self, self._again()
+        if message.number != self.offer.number or self.phase is not MakerPhase.OFFERED:
+            why = "another alternative was accepted already" if self.accepted else "it is not on offer any more"
+            return self, (self._tell(Rejection(self.request.request_id, message.number, "gone", why)),)
+        if message.choice >= len(self.offer.alternatives):
+            raise ProtocolError(f"{event.peer} accepts an alternative that there is not")
+        alternative = self.offer.alternatives[message.choice]
+        document = self._document(message.choice)
+        if not is_signature_of(document, self.request.taker, message.signature):
+            raise ProtocolError(f"{event.peer} accepts with a signature that is not {self.request.taker}'s")
+        state = replace(self, accepted=message, at=event.at)
+        if alternative.signature:
+            # Signed, it can be settled by the taker alone until its deadline: an acceptance is never too late before.
+            return state._agreed(alternative, event.at)
+        if event.at >= self.offer.expires_at or self.withdrawn:
+            why = "it was withdrawn" if self.withdrawn else "it came too late"
+            said = Rejection(self.request.request_id, message.number, "late", why)
+            return replace(self, phase=MakerPhase.EXPIRED, answer=said), (self._tell(said),)
+        state = replace(state, phase=MakerPhase.LAST_LOOK)
+        return state, (state._deciding(),)
+
+    def _decided(self, event: Decided) -> Step:
+        assert self.accepted is not None
+        assert self.offer is not None
+        if not event.signature:
+            said = Rejection(self.request.request_id, self.offer.number, event.code, event.text)
+            return replace(self, phase=MakerPhase.DECLINED, answer=said), (self._tell(said),)
+        alternative = replace(self.offer.alternatives[self.accepted.choice], signature=event.signature)
+        if not is_signature_of(self._document(self.accepted.choice), self.offer.maker, event.signature):
+            raise NegotiationError(f"the last look is not signed by {self.offer.maker}")
+        return self._agreed(alternative, event.at)
+
+    def _agreed(self, alternative: Alternative, at: float) -> Step:
+        accepted, offer = self.accepted, self.offer
+        assert accepted is not None
+        assert offer is not None
+        document = document_of(self.request, offer.maker, alternative)
+        document = signed_by(document, self.request, Side.TAKER, accepted.signature)
+        deal, effects = Deal.agreed(
+            self.request.request_id,
+            self.peer,
+            document,
+            alternative.deadline,
+            at,
+            ours_first=self.request.submitter is Side.MAKER,
+        )
+        said = Confirmation(self.request.request_id, offer.number, accepted.choice, alternative.signature)
+        state = replace(self, phase=MakerPhase.DEAL, deal=deal, answer=said)
+        return state, (state._tell(said), *effects)
+
+    def _withdrawn(self) -> Step:
+        if self.phase is not MakerPhase.OFFERED or self.offer is None:
+            raise NegotiationError(f"there is no offer to withdraw: it is {self.status}")
+        said = Withdrawal(self.request.request_id, self.offer.number)
+        state = replace(self, withdrawn=True, answer=said)
+        if not self._is_signed:
+            return replace(state, phase=MakerPhase.CANCELLED), (state._tell(said),)
+        # All alternatives have one nonce: cancelling one cancels them all.
+        return state, (state._tell(said), Void(self._document(0)))
+
+    def _ticked(self, at: float) -> MakerState:
+        if self.due is None or at < self.due:
+            return self
+        return replace(self, phase=MakerPhase.EXPIRED)
+
+    def _seen(self, event: Seen) -> Step:
+        if event.standing in (Standing.ABSENT, Standing.RETIRED):
+            why = MakerPhase.EXPIRED if event.standing is Standing.ABSENT else MakerPhase.CANCELLED
+            return replace(self, phase=why), ()
+        if event.standing is Standing.WAITING:
+            return self, ()
+        # The taker has settled it without telling us.
+        assert self.offer is not None
+        alternative = self.offer.alternatives[event.choice]
+        deal, _ = Deal.agreed(
+            self.request.request_id,
+            self.peer,
+            self._document(event.choice),
+            alternative.deadline,
+            event.at,
+            ours_first=False,
+        )
+        deal, effects = deal.step(event)
+        return replace(self, phase=MakerPhase.DEAL, deal=deal), effects
+
+    def _in_deal(self, event: Event) -> Step:
+        if self.deal is None:
+            return self, ()
+        deal, effects = self.deal.step(event)
+        return replace(self, deal=deal), effects
