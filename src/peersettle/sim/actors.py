@@ -131,14 +131,18 @@ def universe(scenario: Scenario, market: Market, price: float, now: int) -> tupl
     return tuple(sorted(found, reverse=True))
 
 
+def depositors(scenario: Scenario) -> list[Actor]:
+    """Who has brought the backstop's money."""
+    return [actor(scenario, "depositor", number, scenario.backstop / 2) for number in range(2)]
+
+
 def fixed_actors(scenario: Scenario, counterparties: float) -> list[Actor]:
     """Everybody but those whose positions the seed draws."""
     dealers = scenario.population.dealers
     cash = _DEALER_PART * max(counterparties, 100_000.0) / dealers
     found = [actor(scenario, "dealer", number, cash) for number in range(dealers)]
     found += [actor(scenario, "keeper", number, scenario.keepers.cash) for number in range(scenario.keepers.count)]
-    found += [actor(scenario, "depositor", number, scenario.backstop / 2) for number in range(2)]
-    return found
+    return found + depositors(scenario)
 
 
 def populate(scenario: Scenario, snapshot: Snapshot, series: Sequence[int]) -> Population:

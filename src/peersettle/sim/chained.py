@@ -73,6 +73,8 @@ class ChainVenue(FastVenue):
         self._touched: set[int] = set()
         self.gas_used: list[tuple[str, int, int]] = []
         """Of each transaction: what it was, what the fast engine takes it to cost, and what it did."""
+        self.blocks_used: list[tuple[int, int]] = []
+        """Of each block: the gas that was reckoned, which the limit is for, and the gas that it took."""
         self._list(start)
 
     # Deploying
@@ -179,7 +181,8 @@ class ChainVenue(FastVenue):
     def send(self, sender: Actor, contract: str, verb: str, *arguments: Any) -> Outcome:
         """As `Venue.send`."""
         outcome = super().send(sender, contract, verb, *arguments)
-        self._queue(sender, self._encoded(contract, verb, arguments), outcome)
+        if not outcome.waits:
+            self._queue(sender, self._encoded(contract, verb, arguments), outcome)
         return outcome
 
     # Inside
@@ -211,6 +214,8 @@ class ChainVenue(FastVenue):
             self.agreement.compare(f"{call.what} at {self.now}", expected, (found.ok, found.reason))
             if wanted is not None:
                 self.gas_used.append((call.what.partition(" ")[0], wanted.gas, found.gas))
+        if self.space.limit is not None:
+            self.blocks_used.append((self.space.used, sum(found.gas for found in included)))
         touched, self._touched = sorted(self._touched), set()
         self._compare(touched, LOOKED_AT)
 

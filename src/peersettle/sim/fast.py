@@ -17,7 +17,7 @@ from peersettle.sim.actors import Actor, Opening
 from peersettle.sim.feeds import ReplayOracle
 from peersettle.sim.journal import Journal
 from peersettle.sim.scenario import Scenario
-from peersettle.sim.venue import Agreement, Outcome
+from peersettle.sim.venue import Agreement, Outcome, Space
 from peersettle.spec import parameters as rules
 from peersettle.spec.auction import Auction
 from peersettle.spec.backstop import Backstop
@@ -47,9 +47,12 @@ GAS: Final = {
     "refresh": 36_000,
     "collect": 60_000,
     "lapse": 45_000,
-    "deposit": 120_000,
+    "update": 75_000,
+    "update_surface": 220_000,
 }
 """About what a call takes on a chain; of `expire` for each account, of `refresh` for each series, and 30,000 more."""
+REFUSED_GAS: Final = 60_000
+"""What a refused call takes at most."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ class FastVenue:
         self.spot, self.surface = feeds(scenario)
         self.oracle: Final = ReplayOracle(self.spot, self.surface, start)
         self.agreement: Agreement | None = None
+        self.space: Space = Space()
         home = self.places
         self.terms: Final = MarketTerms(self.spot.id, self.surface.id, home.token, 1, market.lot, market.tick)
         listed = ParametersSpec(home.steward, DELAY, DELAY, {home.cash: 6, home.token: 18})
@@ -115,6 +119,7 @@ class FastVenue:
         if time <= self.now:
             raise InputError(f"a block at {time} cannot follow one at {self.now}")
         self.oracle.now = time
+        self.space.begin()
 
     def close(self) -> None:
         """As `Venue.close`."""
@@ -150,8 +155,11 @@ class FastVenue:
 
     def send(self, sender: Actor, contract: str, verb: str, *arguments: Any) -> Outcome:
         """As `Venue.send`."""
+        gas = gas_of(verb, arguments)
+        if not self.space.takes(gas):
+            return Outcome(False, waits=True)
         self.ledger.begin_transaction()
-        return self._run(self._call(sender, contract, verb, arguments), gas_of(verb, arguments))
+        return self._run(self._call(sender, contract, verb, arguments), gas)
 
     # Reading
 
@@ -208,7 +216,7 @@ class FastVenue:
                 value = call()
                 self._follow()
         except Reverted as error:
-            return Outcome(False, error.reason, min(gas, 60_000))
+            return Outcome(False, error.reason, min(gas, REFUSED_GAS))
         return Outcome(True, None, gas, value if isinstance(value, int) else None)
 
     def _follow(self) -> None:

@@ -7,8 +7,9 @@ from typing import Final
 
 from peersettle.errors import InputError
 from peersettle.risk.instruments import Market, expiry
-from peersettle.sim.actors import Actor, Opening, Population, actor, populate
+from peersettle.sim.actors import Opening, Population, actor, depositors, populate
 from peersettle.sim.feeds import smile
+from peersettle.sim.refreshing import refresh
 from peersettle.sim.scenario import Scenario
 from peersettle.sim.venue import Venue
 
@@ -17,7 +18,6 @@ LEAD: Final = 3_600
 MANY: Final = 500
 """With so many accounts trades are settled in groups, and nobody waits for a block of his own."""
 GROUP: Final = 64
-_MOST_REFRESHED: Final = 32
 
 
 def settle_in(venue: Venue, scenario: Scenario, series: Sequence[int], price: int, volatility: float) -> Population:
@@ -28,8 +28,7 @@ def settle_in(venue: Venue, scenario: Scenario, series: Sequence[int], price: in
     """
     first = venue.now
     operator = actor(scenario, "operator", 0)
-    depositors = [actor(scenario, "depositor", n, scenario.backstop / 2) for n in range(2)]
-    for one in depositors:
+    for one in depositors(scenario):
         venue.bring(one)
     venue.block(first + 60)
     report(venue, scenario, price)
@@ -65,14 +64,6 @@ def report(venue: Venue, scenario: Scenario, price: int, observed_at: int | None
     middle = scenario.reporters.threshold // 2
     values = [max(price + spread * (place - middle), 1) for place in range(scenario.reporters.threshold)]
     return venue.report(values, at // 15 * 15)
-
-
-def refresh(venue: Venue, sender: Actor, series: Sequence[int]) -> int:
-    """Have these arrays computed, the latest expiry first; the gas of it."""
-    ordered, gas = sorted(series, reverse=True), 0
-    for place in range(0, len(ordered), _MOST_REFRESHED):
-        gas += venue.send(sender, "risk", "refresh", 0, ordered[place : place + _MOST_REFRESHED]).gas
-    return gas
 
 
 def _groups(openings: Sequence[Opening], size: int) -> list[list[Opening]]:

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from peersettle.bindings.auction import AuctionQuote
 from peersettle.errors import PeerSettleError
 from peersettle.risk.margin import health
 from peersettle.sim.venue import Venue
 from peersettle.sim.verdicts import Verdicts
-from peersettle.spec.sales import Quote
 from peersettle.types import WAD
 
 MOST_OFFERS: Final = 400
@@ -22,14 +22,6 @@ MOST_OFFERS: Final = 400
 ALWAYS_CHECKED: Final = 1_000
 ONE_OF: Final = 10
 """After so many auctions a second implementation looks at one of ten."""
-
-
-@dataclass(frozen=True)
-class Standing:
-    """Equity, with what has no price at its last mark, and maintenance requirement; wad."""
-
-    equity: int
-    maintenance: int
 
 
 @dataclass
@@ -95,12 +87,7 @@ class Book:
 
     # Auctions
 
-    def standing(self, account: int) -> Standing:
-        """Of an account, exactly; wad."""
-        found = self.venue.auction.standing(account, self.venue.now)
-        return Standing(found.equity, found.maintenance)
-
-    def before_start(self, account: int, quote: Quote) -> None:
+    def before_start(self, account: int, quote: AuctionQuote) -> None:
         """An auction is about to begin: is it below maintenance, says the second implementation, too?"""
         self._starts += 1
         if self.venue.auction.is_pool(account) or (self._starts > ALWAYS_CHECKED and self._starts % ONE_OF):
@@ -117,7 +104,7 @@ class Book:
             equity < found.maintenance and agrees, ratio, f"{self.name(account)} at {self.now}"
         )
 
-    def started(self, account: int, quote: Quote) -> None:
+    def started(self, account: int, quote: AuctionQuote) -> None:
         """An auction has begun."""
         auction = Auction(self.name(account), self.now, quote.equity / WAD, quote.maintenance / WAD)
         before = self._live.get(account)
@@ -126,7 +113,7 @@ class Book:
         self._live[account] = auction
         self.auctions.append(auction)
 
-    def offered(self, account: int, quote: Quote) -> None:
+    def offered(self, account: int, quote: AuctionQuote) -> None:
         """What a bid would get now."""
         auction = self._live.get(account)
         if auction is not None and len(auction.offers) < MOST_OFFERS:
@@ -134,9 +121,9 @@ class Book:
             discount = paid / quote.equity if quote.equity > 0 else 0.0
             auction.offers.append((self.now, discount, quote.equity / WAD, quote.maintenance / WAD))
 
-    def handed_over(self, account: int, to: str, before: Standing, quote: Quote, fraction: float) -> None:
-        """A part of an account has been sold, or all of it taken."""
-        after = self.standing(account)
+    def handed_over(self, account: int, to: str, before: AuctionQuote, fraction: float) -> None:
+        """A part of an account has been sold, or all of it taken, at the quote from before."""
+        after = self.venue.auction.standing(account, self.venue.now)
         relieved, lost = before.maintenance - after.maintenance, before.equity - after.equity
         where = f"{self.name(account)} at {self.now}"
         if before.equity > 0 and not self.venue.auction.is_pool(account):
@@ -153,8 +140,8 @@ class Book:
                     "time": self.now,
                     "to": to,
                     "fraction": fraction,
-                    "rate": quote.paid / WAD,
-                    "fee": quote.fee / WAD,
+                    "rate": before.paid / WAD,
+                    "fee": before.fee / WAD,
                     "equity_before": before.equity / WAD,
                     "equity_after": after.equity / WAD,
                     "maintenance_before": before.maintenance / WAD,

@@ -10,22 +10,23 @@ from typing import Any, Final
 from peersettle.risk.instruments import expiry
 from peersettle.sim.actors import Population, actor, grid, universe
 from peersettle.sim.chained import ChainVenue
-from peersettle.sim.fast import FastVenue
+from peersettle.sim.fast import GAS, FastVenue
 from peersettle.sim.feeds import smile, volatilities
-from peersettle.sim.keepers import PATIENCE, RETRY, Crew, Keeper
+from peersettle.sim.keepers import GWEI, Crew, GasPrice, Keeper, policy_of
+from peersettle.sim.offers import Wallet
 from peersettle.sim.population import LEAD, grid_prices, report, settle_in
 from peersettle.sim.prices import Steps, Waypoints, bridged
 from peersettle.sim.records import Book
 from peersettle.sim.result import collected
 from peersettle.sim.samples import Samples
 from peersettle.sim.scenario import Scenario, to_time
+from peersettle.sim.settling import PATIENCE, RETRY, Settler
 from peersettle.sim.venue import Venue
 from peersettle.sim.verdicts import Verdicts
 
 DAY: Final = 86_400
 SHIFT: Final = 4_383 * DAY
 """Options expire from 2024 on, so the past is replayed twelve years later, day for day and hour for hour."""
-GWEI: Final = 1e-9
 CHECKS: Final = 120
 SAMPLES: Final = 480
 
@@ -44,6 +45,10 @@ class Stage:
     prices: list[int]
     volatilities: list[float]
     series: tuple[int, ...]
+
+    def is_late(self, place: int) -> bool:
+        """Whether the price that reporters see at this step is from before the replay."""
+        return place < self.scenario.reporters.delay // self.scenario.step
 
 
 def run(
@@ -85,16 +90,10 @@ def run(
     set_up = time.monotonic() - began
     count = len(stage.steps.times)
     sampled, checked = max(count // SAMPLES, 1), max(count // CHECKS, 1)
-    surface_at = 0
-    for place, when in enumerate(stage.steps.times):
-        at = when + SHIFT
-        venue.block(max(at, venue.now + 1))
-        records.spent("reporters", "update", 75_000 if _report(stage, place) else 0, _gas(stage, place))
-        if at - surface_at >= scenario.reporters.surface_every and _quote(stage, place):
-            surface_at = at
-            records.spent("reporters", "update_surface", 220_000, _gas(stage, place))
-        venue.block(max(at + scenario.block_time, venue.now + 1))
-        crew.act(_gas(stage, place))
+    press = Press(stage, records)
+    venue.space.limit = scenario.gas.block_limit
+    for place in range(count):
+        _step(stage, crew, press, place)
         if place % sampled == 0 or place == count - 1:
             samples.take(float(stage.steps.prices[place]))
             tell(place, count, f"{len(records.auctions)} auctions")
@@ -109,14 +108,74 @@ def run(
     return collected(stage, engine, records, samples, verdicts, timing)
 
 
+@dataclass
+class Press:
+    """The reporters: what they have to report, until it is in a block."""
+
+    stage: Stage
+    records: Book
+    place: int = 0
+    _owes_price: bool = False
+    _owes_surface: bool = False
+    _surface_at: int = 0
+
+    @property
+    def _time(self) -> int:
+        return self.stage.steps.times[self.place] + SHIFT
+
+    @property
+    def waits(self) -> bool:
+        """Whether something is to be reported."""
+        return self._owes_price or self._owes_surface
+
+    def due(self, place: int) -> None:
+        """The price of this step; one that still waits is older, and not sent any more."""
+        self.place, self._owes_price = place, True
+        self._owes_surface = self._time - self._surface_at >= self.stage.scenario.reporters.surface_every
+
+    def act(self) -> None:
+        """Report what fits into the block."""
+        stage, place, space = self.stage, self.place, self.stage.venue.space
+        if self._owes_price and (stage.is_late(place) or space.takes(GAS["update"])):
+            self._owes_price = False
+            self._spent("update", _report(stage, place))
+        if self._owes_surface and space.takes(GAS["update_surface"]):
+            self._owes_surface = False
+            if _quote(stage, place):
+                self._surface_at = self._time
+                self._spent("update_surface", True)
+
+    def _spent(self, verb: str, done: bool) -> None:
+        cost = _gas(self.stage, self.place).of(1, self.stage.scenario.reporters.tip)
+        self.records.spent("reporters", verb, GAS[verb] if done else 0, cost)
+
+
+def _step(stage: Stage, crew: Crew, press: Press, place: int) -> None:
+    """The blocks from one price to the next: it is reported in the first and acted on in the second. As long as
+    something does not fit, there are more."""
+    venue, scenario, gas = stage.venue, stage.scenario, _gas(stage, place)
+    at, is_busy, again = stage.steps.times[place] + SHIFT, venue.space.waits, True
+    press.due(place)
+    for when in range(at, at + scenario.step, scenario.block_time):
+        venue.block(max(when, venue.now + 1))
+        if is_busy and press.waits:
+            crew.act(gas, above=scenario.reporters.tip, again=again)
+        press.act()
+        if is_busy:
+            crew.act(gas, again=again)
+        if when > at and not venue.space.waits:
+            break
+        is_busy, again = True, when > at
+
+
 def _settle_rest(stage: Stage, crew: Crew, records: Book) -> None:
     """What expired and is not paid is settled a day after its fixing, at the last price; nothing else happens then."""
     venue, last = stage.venue, len(stage.prices) - 1
-    crew.enabled = False
+    crew.enabled, venue.space.limit, pending = False, None, crew.settler.pending
     for when, day in records.fixings:
-        if not crew.pending.get(day):
+        if not pending.get(day):
             continue
-        crew.pending[day] = dict.fromkeys(crew.pending[day], venue.now)
+        pending[day] = dict.fromkeys(pending[day], venue.now)
         venue.block(max(when + SHIFT + PATIENCE + RETRY, venue.now + 1))
         report(venue, stage.scenario, stage.prices[last])
         _quote(stage, last)
@@ -152,24 +211,22 @@ def _crew(scenario: Scenario, venue: Venue, records: Book, population: Populatio
     down: dict[int, list[tuple[int, int]]] = {}
     for number, first, last in scenario.keepers.down:
         down.setdefault(number, []).append((to_time(first) + SHIFT, to_time(last) + SHIFT))
-    keepers = [Keeper(one, tuple(down.get(one.number, ()))) for one in population.of("keeper")]
-    return Crew(
-        venue,
-        records,
-        keepers,
-        actor(scenario, "operator", 0),
-        scenario.keepers.edge,
-        scenario.keepers.cushion,
-        scenario.keepers.enabled,
-    )
+    wanted = scenario.keepers
+    tips = dict(enumerate(wanted.tips))
+    keepers = [
+        Keeper(one, Wallet(venue, one, wanted.cushion), tips.get(one.number, 0.0), tuple(down.get(one.number, ())))
+        for one in population.of("keeper")
+    ]
+    settler = Settler(venue, records, actor(scenario, "operator", 0))
+    return Crew(venue, records, keepers, settler, policy_of(wanted), wanted.enabled)
 
 
 def _report(stage: Stage, place: int) -> bool:
     """The price of some time ago, as late as the reporters are."""
     scenario = stage.scenario
-    late = scenario.reporters.delay // scenario.step
-    if place < late:
+    if stage.is_late(place):
         return False
+    late = scenario.reporters.delay // scenario.step
     value = stage.prices[place - late]
     observed_at = stage.venue.now - scenario.reporters.delay
     return report(stage.venue, scenario, value, observed_at, int(value * scenario.reporters.spread))
@@ -183,15 +240,14 @@ def _quote(stage: Stage, place: int) -> bool:
     return stage.venue.quote([smile(expiry(day), slot, stage.volatilities[place]) for day in days], slot)
 
 
-def _gas(stage: Stage, place: int) -> float:
-    """What a unit of gas costs, in settlement currency."""
+def _gas(stage: Stage, place: int) -> GasPrice:
+    """What gas costs at a step."""
     gas, waypoints = stage.scenario.gas, stage.waypoints
     if gas.price == "max" and waypoints.gas:
-        gwei = max(waypoints.gas) * GWEI
+        gwei = max(waypoints.gas) / GWEI
     elif gas.price in ("file", "max"):
         found = waypoints.gas_at(stage.steps.times[place])
-        gwei = gas.otherwise if found is None else found * GWEI
+        gwei = gas.otherwise if found is None else found / GWEI
     else:
         gwei = float(gas.price)
-    native = gas.native_price or float(stage.steps.prices[place])
-    return gwei * GWEI * native
+    return GasPrice(gwei, gas.native_price or float(stage.steps.prices[place]))

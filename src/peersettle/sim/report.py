@@ -259,6 +259,10 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _foot(result: dict[str, Any]) -> str:
     refused = ", ".join(f"{escape(reason)} x {count:,}" for reason, count in list(result["refusals"].items())[:8])
     more = f"<p>Refused: {refused}.</p>" if refused else ""
+    blocks = result["blocks"]
+    more += (
+        f"<p>The fullest block has {blocks['fullest']:,} of {blocks['limit']:,} gas; {blocks['full']:,} were full.</p>"
+    )
     return (
         f"<footer>{more}<p>Money in settlement currency, times in UTC. Prices between the known ones are bridged with "
         f"seeded noise; the same file, scenario and seed give the same replay.</p></footer>"

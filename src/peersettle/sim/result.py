@@ -25,7 +25,7 @@ def collected(
     solvent = [sale for sale in sales if sale["equity_before"] > 0]
     shortfalls = {day: verdicts.shortfall(day) for _, day in records.fixings}
     pool = stage.venue.backstop
-    brought = scenario.backstop
+    brought, space = scenario.backstop, stage.venue.space
     keepers = {who: entry for who, entry in records.gas.items() if who.startswith("keeper")}
     bad = [value for value in samples.columns["bad_debt"] if value is not None]
     return {
@@ -76,8 +76,9 @@ def collected(
         ],
         "series": {"times": samples.times, **samples.columns},
         "accounts_followed": samples.accounts,
-        "auctions": [asdict(auction) for auction in records.auctions],
+        "auctions": [dict(vars(auction)) for auction in records.auctions],
         "gas": records.gas,
+        "blocks": {"limit": scenario.gas.block_limit, "fullest": space.fullest, "full": space.full},
         "refusals": dict(records.refusals.most_common()),
         "gas_by_call": _gas_by_call(stage),
     }
@@ -92,6 +93,7 @@ def _gas_by_call(stage: Stage) -> dict[str, dict[str, float]]:
     for what, reckoned, used in venue.gas_used:
         if reckoned:
             found.setdefault(what, []).append((reckoned, used))
+    found["a block"] = venue.blocks_used
     return {
         what: {
             "calls": len(pairs),

@@ -15,6 +15,8 @@ from peersettle.risk.parameters import RiskParameters
 
 BUILT_IN: Final = ("march-2020",)
 LEAST_STEP, MOST_STEP = 15, 3_600
+LEAST_BLOCK: Final = 2_000_000
+"""Gas of a block into which the largest single call of a replay fits."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,11 @@ class Keepers:
     """What a bid must earn at least beyond its gas, of the maintenance requirement that it takes on."""
     cushion: float = 1.3
     """Equity over initial margin that a keeper keeps after a bid."""
+    upkeep: float = 10
+    """What a call that pays nothing may cost, in settlement currency: beginning and ending auctions, the backstop's
+    part."""
+    tips: tuple[float, ...] = ()
+    """Gwei that each keeper, from the first on, pays for gas beyond the going price."""
     down: tuple[tuple[int, str, str], ...] = ()
     """(keeper, from, to): out of order between these times of the file, ISO and UTC."""
     enabled: bool = True
@@ -108,6 +115,8 @@ class Reporters:
     """How far reporters differ, as a fraction of the price."""
     surface_every: int = 1_800
     """Seconds between two surfaces."""
+    tip: float = 0.0
+    """Gwei that they pay for gas beyond the going price."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +130,7 @@ class Gas:
     native_price: float = 0.0
     """Of the native asset, in settlement currency; zero is the replayed price itself."""
     block_limit: int = 30_000_000
+    """Gas of all calls in one block. What does not fit, the lowest gas price first, waits for the next."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +170,13 @@ class Scenario:
                 raise InvalidField(name, getattr(self.population, name), "cannot be negative")
         if self.population.dealers < 1 or self.keepers.count < 0 or self.backstop < 0:
             raise InvalidField("population", self.population.dealers, "at least one dealer; no negative numbers")
+        if self.gas.block_limit < LEAST_BLOCK:
+            raise InvalidField("gas.block_limit", self.gas.block_limit, f"give at least {LEAST_BLOCK:,}")
+        for name, amount in (("keepers.upkeep", self.keepers.upkeep), ("reporters.tip", self.reporters.tip)):
+            if amount < 0:
+                raise InvalidField(name, amount, "cannot be negative")
+        if len(self.keepers.tips) > self.keepers.count or any(tip < 0 for tip in self.keepers.tips):
+            raise InvalidField("keepers.tips", self.keepers.tips, "at most one for each keeper; no negative numbers")
         if self.gas.price not in ("file", "max"):
             _positive("gas.price", self.gas.price)
         for keeper, first, last in self.keepers.down:

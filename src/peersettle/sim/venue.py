@@ -24,6 +24,38 @@ class Outcome:
     reason: str | None = None
     gas: int = 0
     value: int | None = None
+    waits: bool = False
+    """Nothing came of it yet: it did not fit into the block."""
+
+
+@dataclass
+class Space:
+    """The gas of the present block, as it is reckoned before anything is executed."""
+
+    limit: int | None = None
+    """None before and after the replay, when nobody has to wait."""
+    used: int = 0
+    waits: bool = False
+    """Whether something did not fit."""
+    fullest: int = 0
+    full: int = 0
+    """Blocks into which something did not fit."""
+
+    def begin(self) -> None:
+        """A new block."""
+        self.used, self.waits = 0, False
+
+    def takes(self, gas: int) -> bool:
+        """Whether so much more fits, which is taken then."""
+        if self.limit is None:
+            return True
+        if self.used + gas > self.limit:
+            self.full += not self.waits
+            self.waits = True
+            return False
+        self.used += gas
+        self.fullest = max(self.fullest, self.used)
+        return True
 
 
 @dataclass
@@ -54,6 +86,7 @@ class Venue(Protocol):
     auction: Auction
     backstop: Backstop
     mirror: Mirror
+    space: Space
     agreement: Agreement | None
     """None where there are no contracts to agree with."""
 
@@ -95,7 +128,7 @@ class Venue(Protocol):
         ...
 
     def send(self, sender: Actor, contract: str, verb: str, *arguments: object) -> Outcome:
-        """One transaction in the present block."""
+        """One transaction in the present block, if it fits."""
         ...
 
     # Reading

@@ -39,17 +39,22 @@ def assert_held(result):
     assert result["holds"], [one for one in result["verdicts"] if not one["holds"]]
 
 
+def recorded(name):
+    """The built-in scenario, in the market of a file."""
+    _, symbol, _, _, step = FILES[name]
+    scenario = load_scenario("march-2020")
+    market = replace(scenario.market, symbol=symbol, lot="auto", tick="auto", noise=0.6)
+    gas = replace(scenario.gas, native_price=0.0 if symbol == "ETH" else 120.0)
+    return replace(scenario, market=market, gas=gas, step=step, block_time=min(scenario.block_time, step - 1))
+
+
 @pytest.mark.parametrize("around", AROUND)
 @pytest.mark.parametrize("name", FILES)
 def test_a_recorded_crash(name, around):
-    file, symbol, first, last, step = FILES[name]
+    file, _, first, last, _ = FILES[name]
     waypoints = load(shared_data(f"prices/{file}"))
-    scenario = AROUND[around](load_scenario("march-2020"))
-    market = replace(scenario.market, symbol=symbol, lot="auto", tick="auto", noise=0.6)
-    gas = replace(scenario.gas, native_price=0.0 if symbol == "ETH" else 120.0)
-    scenario = replace(scenario, market=market, gas=gas, step=step, block_time=min(scenario.block_time, step - 1))
     begin, end = to_time(first) if first else None, to_time(last) if last else None
-    result = replay.run(scenario, waypoints, first=begin, last=end)
+    result = replay.run(AROUND[around](recorded(name)), waypoints, first=begin, last=end)
     told(f"{name}, {around}", result)
     assert_held(result)
     assert result["summary"]["sales"] or around == "keepers off" or name == "one-minute"

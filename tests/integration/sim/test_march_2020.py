@@ -35,3 +35,10 @@ def test_a_seed_gives_its_own_replay_again():
         del one["seconds"]
     assert found == again
     assert found["summary"] != other["summary"]
+
+
+def test_an_auction_says_what_it_offered_once_a_block():
+    found = replay.run(load("march-2020"), march_2020(), last=to_time("2020-03-12T11:00"))
+    moments = [[offer[0] for offer in one["offers"]] for one in found["auctions"]]
+    assert max(map(len, moments)) > 1
+    assert all(times == sorted(set(times)) for times in moments)
