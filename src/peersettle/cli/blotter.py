@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from peersettle.bindings.settling import ENDED, is_used
 from peersettle.cli.amounts import leg_text
 from peersettle.cli.desk import Desk
-from peersettle.cli.documents import STRANGER, deadline, is_used, legs_of
-from peersettle.cli.settling import ENDED, discover
+from peersettle.cli.documents import STRANGER, deadline, legs_of
 from peersettle.errors import ChainError
 from peersettle.store import TradeRecord
 from peersettle.trades import Document, Quote, load
@@ -56,7 +56,7 @@ def _refresh(desk: Desk, digest: str | None, warnings: list[str]) -> bool:
             for record in desk.store.trades(chain_id=here.chain_id)
             if (record.status is None or record.status in ENDED) and digest in (None, record.digest)
         ]
-        warnings += discover(desk, [document for document in unsettled if document.domain == here])
+        warnings += desk.settling.discover([document for document in unsettled if document.domain == here])
         desk.tracker.poll()
     except ChainError as error:
         warnings.append(f"as of the last look: {error.message}")

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from peersettle.bindings.settling import keep
 from peersettle.cli.amounts import Token
-from peersettle.cli.documents import keep, write_document
+from peersettle.cli.documents import write_document
 from peersettle.errors import PeerSettleError
 from peersettle.signing import KeySigner
 from peersettle.trades import Document, Domain, Leg

@@ -23,6 +23,7 @@ from peersettle.types import Address, address
 if TYPE_CHECKING:
     from peersettle.bindings import MarginDesk, Oracle, Settlement
     from peersettle.bindings import Token as TokenBinding
+    from peersettle.bindings.settling import SettlementDesk
     from peersettle.chain import Chain, Deployment, RpcWalletView, SettlementTracker, TransactionSender
     from peersettle.store import Store
 
@@ -140,6 +141,16 @@ class Desk:
                 finalized_depth=(usual.finalized_depth if wanted.finalized_depth is None else wanted.finalized_depth),
             )
         return SettlementTracker(self.chain, self.store, self.deployment.settlement, finality=finality)
+
+    @cached_property
+    def settling(self) -> SettlementDesk:
+        """What it takes to settle a document here."""
+        from peersettle.bindings.settling import SettlementDesk
+        from peersettle.cli.margins import price_updates
+
+        return SettlementDesk(
+            self.chain, self.deployment, self.store, self.tracker, updates=lambda markets: price_updates(self, markets)
+        )
 
     def view(self) -> RpcWalletView:
         """The chain as the pre-flight check reads it, now."""

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 
 from peersettle.errors import InputError, InvalidDocument, SignatureError
-from peersettle.store import Store
 from peersettle.trades import Document, Leg, Quote, SignedTrade, WalletView, load
 from peersettle.trades.documents import dump, verify_signature
 from peersettle.types import ZERO_ADDRESS, Address
@@ -48,19 +47,6 @@ def write_document(path: Path, document: Document) -> Path:
     return path
 
 
-def keep(store: Store, document: Document, role: str, party: Address) -> None:
-    """Record a document with our side of it."""
-    store.put_document(
-        document.digest,
-        "quote" if isinstance(document, Quote) else "trade",
-        dump(document),
-        document.domain.chain_id,
-        document.domain.settlement,
-        role,
-        party,
-    )
-
-
 def role_of(document: Document, party: Address) -> str:
     """What a party is in a document: maker, taker, party, or relayer when it is none of them."""
     if isinstance(document, SignedTrade):
@@ -82,15 +68,6 @@ def legs_of(document: Document, party: Address) -> tuple[Leg, ...]:
     if isinstance(document, SignedTrade):
         return document.trade.legs
     return document.swap.legs(taker_of(document, party))
-
-
-def is_used(document: Document, view: WalletView) -> bool:
-    """Whether any of its nonce bits is used: it has settled, or never can."""
-    if isinstance(document, Quote):
-        swap = document.swap
-        return bool(view.used_swaps(swap.maker, swap.nonce_word) & swap.nonce_mask)
-    trade = document.trade
-    return bool(view.used_trades(trade.parties, trade.nonce_word) & trade.nonce_mask)
 
 
 def signatures(document: Document) -> dict[Address, bytes]:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Final
 from peersettle.cli.amounts import Token
 from peersettle.cli.desk import Desk
 from peersettle.errors import InputError, InvalidField, Reverted, SourceError
-from peersettle.risk.instruments import CASH_ID, SERIES_BITS, expiry
+from peersettle.risk.instruments import expiry
 from peersettle.signing import Signer
-from peersettle.trades import Approval, ApprovalMethod, LegKind, SignedTrade
+from peersettle.trades import Approval, ApprovalMethod
 from peersettle.trades.approvals import permit_typed_data
 from peersettle.trades.signature import Signature
-from peersettle.types import ZERO_ADDRESS, Account, Address, from_units
+from peersettle.types import Account, Address, from_units
 
 if TYPE_CHECKING:
     from peersettle.bindings import Plan
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 PERMIT_LIFE: Final = 1_800
 """Seconds for which a deposit's permit holds."""
-_SESSION: Final = 1 << 95
 _MOST_EXPIRING: Final = 16
 """Accounts in one call of the Ledger."""
 
@@ -88,23 +87,6 @@ def price_updates(desk: Desk, markets: Iterable[int]) -> list[Call]:
             return []  # the prices are good enough; they only wait for a confirmation
         raise
     return [desk.margin.oracle.update(made) for made in rounds]
-
-
-def plan_trade(desk: Desk, signed: SignedTrade, call: Call, sender: Address) -> Plan:
-    """What settling a trade takes: refreshes of every series that its accounts hold or come to hold."""
-    from peersettle.bindings import Plan
-
-    legs = [leg for leg in signed.trade.legs if leg.kind is LegKind.POSITION and leg.token == desk.deployment.ledger]
-    if not legs:
-        return Plan((call,))
-    sides = [pair for leg in legs for pair in zip((leg.giver, leg.receiver), leg.sub_accounts, strict=True)]
-    accounts = list(dict.fromkeys(Account(who, sub) for who, sub in sides if sub < _SESSION))
-    trading = [leg.id for leg in legs]
-    markets = {number for account in accounts for number in desk.margin.ledger.head(account).markets}
-    markets |= {move >> SERIES_BITS for move in trading if move != CASH_ID}
-    updates = price_updates(desk, markets)
-    alone = not signed.missing and signed.trade.submitter == ZERO_ADDRESS and not signed.trade.native_amount
-    return desk.margin.plan(call, sender, accounts, anybodys=alone, trading=trading, updates=updates)
 
 
 def deposit(desk: Desk, signer: Signer, account: Account, amount: str) -> tuple[Token, int, list[Receipt]]:

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from peersettle.bindings.settling import keep
 from peersettle.cli.amounts import TokenBook
 from peersettle.cli.desk import Desk
-from peersettle.cli.documents import keep, legs_of, taker_of
+from peersettle.cli.documents import legs_of, taker_of
 from peersettle.cli.positions import is_position
-from peersettle.cli.settling import problems_of
 from peersettle.cli.trade_file import read_trade
 from peersettle.errors import InputError, NotDeployed, NotSettleable
 from peersettle.signing import Signer, sign_as
@@ -181,7 +181,7 @@ def set_allowance(desk: Desk, signer: Signer, token: Address, units: int) -> lis
 def own_problems(desk: Desk, document: Document, party: Address) -> tuple[Problem, ...]:
     """What `party` itself still lacks: balances and allowances."""
     sender = taker_of(document, party) if isinstance(document, Quote) else party
-    found = problems_of(desk, document, sender)
+    found = desk.settling.problems(document, sender)
     return tuple(problem for problem in found if problem.party == party and problem.code in _OWN_MATTERS)
 
 
@@ -191,7 +191,7 @@ def assert_alive(desk: Desk, document: Document, party: Address) -> None:
     Raises:
         NotSettleable: it has expired, or was settled, cancelled or retired.
     """
-    found = problems_of(desk, document, party)
+    found = desk.settling.problems(document, party)
     if dead := [problem for problem in found if problem.code in (ProblemCode.EXPIRED, ProblemCode.NONCE)]:
         raise NotSettleable(dead)
 

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from peersettle.bindings.settling import is_used, keep
 from peersettle.cli.desk import Desk
-from peersettle.cli.documents import is_used, keep, role_of
+from peersettle.cli.documents import role_of
 from peersettle.errors import (
     InputError,
     InvalidField,
     NonceUsed,
-    NotSettleable,
     Reverted,
-    RpcError,
-    RpcUnavailable,
     SignatureError,
 )
-from peersettle.signing import Signer, sign_as
-from peersettle.store import SettlementRecord, SettlementStatus
-from peersettle.trades import Document, Problem, ProblemCode, Quote, SignedTrade, check_swap, check_trade
+from peersettle.signing import Signer
+from peersettle.store import SettlementRecord
+from peersettle.trades import Document, Problem, ProblemCode, Quote
 from peersettle.types import ZERO_ADDRESS, Address, uint
 
 if TYPE_CHECKING:
-    from peersettle.bindings import Plan
-    from peersettle.chain import Call, Receipt
-
-ENDED: Final = (SettlementStatus.DROPPED, SettlementStatus.REVERTED)
-"""An attempt that has come to nothing: it may be tried again."""
+    from peersettle.chain import Receipt
 
 NOTICE_SECONDS: Final = 60
 """How long after a lone party's notice a trade can still settle; the contract's constant."""
@@ -71,37 +64,12 @@ class Outcome:
         }
 
 
-def call_for(desk: Desk, document: Document, sender: Address) -> Call:
-    """The cheapest call that settles a document when `sender` sends it."""
-    if isinstance(document, Quote):
-        return desk.settlement.for_quote(document, sender)
-    return desk.settlement.settle(document)
-
-
-def plan_for(desk: Desk, document: Document, sender: Address) -> Plan:
-    """The transactions that settle a document when `sender` sends it: with what its margin accounts need in front."""
-    from peersettle.bindings import Plan
-    from peersettle.cli.margins import plan_trade
-
-    call = call_for(desk, document, sender)
-    if isinstance(document, SignedTrade) and desk.deployment.ledger is not None:
-        return plan_trade(desk, document, call, sender)
-    return Plan((call,))
-
-
-def problems_of(desk: Desk, document: Document, sender: Address) -> tuple[Problem, ...]:
-    """The pre-flight check."""
-    if isinstance(document, Quote):
-        return check_swap(document, desk.view(), sender)
-    return check_trade(document, desk.view(), sender)
-
-
 def check_document(desk: Desk, document: Document, sender: Address) -> Report:
     """The pre-flight check, then a dry run on the node."""
     desk.assert_ours(document)
-    problems = problems_of(desk, document, sender)
+    problems = desk.settling.problems(document, sender)
     try:
-        gas = desk.chain.simulate(plan_for(desk, document, sender).calls[0], sender)
+        gas = desk.chain.simulate(desk.settling.plan(document, sender).calls[0], sender)
     except (Reverted, SignatureError) as error:
         text = f"dry run: {error.message}"
         return Report(sender, (*problems, Problem(ProblemCode.DRY_RUN, party=None, text=text)), None)
@@ -136,55 +104,12 @@ def settle_document(desk: Desk, document: Document, signer: Signer, *, wait: str
     keep(desk.store, document, role_of(document, signer.address), signer.address)
     sender = desk.sender(signer)
     with desk.exclusive("settle"):
-        waiting = sender.resume()
-        record = standing(desk, document)
-        sent_now = record is None
-        if sent_now:
-            problems = problems_of(desk, document, signer.address)
-            if problems and not force:
-                raise NotSettleable(problems)
-            if isinstance(document, SignedTrade) and signer.address in document.missing:
-                document = sign_as(signer, document)  # signed by all, anybody may send it, so it may be bundled
-            *first, last = plan_for(desk, document, signer.address).calls
-            for call in first:
-                sender.send(call)
-            waiting = [sender.send(last, wait=False)]
+        record, waiting = desk.settling.submit(document, signer, sender, force=force)
     for sent in waiting:
-        if sent_now or record is None or sent.tx_hash == record.tx_hash:
+        if record is None or sent.tx_hash == record.tx_hash:
             sender.wait(sent)
     settled = desk.tracker.wait(document.digest, wait, timeout=desk.settings.chain.patience)
-    return Outcome(settled, desk.chain.receipt(settled.tx_hash), sent_now)
-
-
-def standing(desk: Desk, document: Document) -> SettlementRecord | None:
-    """The settlement of a document if there is one that counts: ours or somebody else's, waiting or done."""
-    known = desk.store.settlement(desk.chain.chain_id, document.digest)
-    if known is None or known.status in ENDED:
-        discover(desk, [document])
-    desk.tracker.poll()
-    known = desk.store.settlement(desk.chain.chain_id, document.digest)
-    return None if known is None or known.status in ENDED else known
-
-
-def discover(desk: Desk, documents: Sequence[Document]) -> list[str]:
-    """Follow the settlements that others sent, found by their events; returns what the node refused.
-
-    A netting's event does not name its digests so that they can be searched: what it settled shows as retired.
-    """
-    view = desk.view()
-    for document in documents:
-        if not is_used(document, view):
-            continue
-        digest = "0x" + document.digest.hex()
-        try:
-            found = desk.chain.logs(desk.deployment.settlement, [None, digest], desk.deployment.block)
-        except RpcUnavailable:
-            raise
-        except RpcError as error:  # a node that limits searches
-            return [error.message]
-        if found:
-            desk.tracker.track(digest, found[-1][1])
-    return []
+    return Outcome(settled, desk.chain.receipt(settled.tx_hash), sent_now=record is None)
 
 
 def cancel_document(desk: Desk, document: Document, signer: Signer) -> tuple[Receipt, int]:
@@ -206,7 +131,7 @@ def cancel_document(desk: Desk, document: Document, signer: Signer) -> tuple[Rec
             raise InvalidField("signer", signer.address, "is no party of this trade")
         call = desk.settlement.cancel_trade(trade.parties, trade.nonce_word, trade.nonce_mask)
     if is_used(document, desk.view()):
-        record = standing(desk, document)
+        record = desk.settling.standing(document)
         how = f"settled in {record.tx_hash}" if record else "settled, cancelled or retired already"
         raise NonceUsed(f"there is nothing left to cancel: it was {how}")
     receipt = desk.sender(signer).send(call)

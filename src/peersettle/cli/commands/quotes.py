@@ -118,8 +118,9 @@ def accept(
     send: Annotated[bool, typer.Option("--send", help="Settle it at once, as the one who sends.")] = False,
 ) -> None:
     """Verify a quote or trade, show what you give and get, and sign your side of it."""
+    from peersettle.bindings.settling import keep
     from peersettle.cli.commands.settlement import show_settled
-    from peersettle.cli.documents import keep, read_document, role_of, verify, write_document
+    from peersettle.cli.documents import read_document, role_of, verify, write_document
     from peersettle.cli.quoting import assert_alive
     from peersettle.cli.settling import settle_document
     from peersettle.signing import sign_as
