@@ -31,7 +31,7 @@ class KeeperSettings(Section):
     """What a purchase must leave after gas and hedge."""
     hedge_cost_percent: Amount = Decimal(5)
     """Of the maintenance requirement bought: what it costs to be rid of it."""
-    upkeep: Amount = Decimal(2)
+    upkeep: Amount = Decimal(10)
     """What a call that pays us nothing may cost: fixings, beginning and ending auctions, the backstop's part."""
     max_gas_price: Annotated[Decimal, Field(gt=0)] | None = None
     native_price: Annotated[Decimal, Field(gt=0)] | str = "ETH"
