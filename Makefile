@@ -11,12 +11,14 @@ DEV := $(VENV)/.package $(VENV)/.dev
 ANVIL := tools/anvil/node_modules
 PEERS := benchmarks/peers/node_modules
 
-PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes
+# The locks are whole, and requirements/overrides.txt says where they differ from what their packages ask for.
+PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
 INSTALL_PACKAGE := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 NPM := PATH="$$(cat '$(CURDIR)/$(VENV)/.npm'):$$PATH" npm --ignore-scripts --no-audit --no-fund --loglevel=error
 COMPILE := $(BIN)/uv pip compile --quiet --python $(BIN)/python --python-version 3.11 --universal \
-	--system-certs --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate $(if $(UPGRADE),--upgrade)
+	--system-certs --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
+	--override requirements/overrides.txt $(if $(UPGRADE),--upgrade)
 
 .DELETE_ON_ERROR:
 .PHONY: help demo test prove fuzz bench check format artifacts lock clean
