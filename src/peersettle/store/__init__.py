@@ -1,40 +1,67 @@
-"""The local record: signed documents, their settlements, and sent transactions, in one SQL database."""
+"""The local record: documents, settlements, sent transactions and negotiations, in one SQL database."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from peersettle.store.database import SCHEMA_VERSION
+    from peersettle.store.export import export_trades
+    from peersettle.store.negotiations import Negotiations
+    from peersettle.store.peers import Peers
     from peersettle.store.records import (
+        BanRecord,
+        CardRecord,
         DocumentRecord,
+        Entry,
+        NegotiationRecord,
         OutboxRecord,
         OutboxStatus,
         SettlementRecord,
         SettlementStatus,
+        SignedDocument,
         TradeRecord,
     )
+    from peersettle.store.schema import SCHEMA_VERSION
     from peersettle.store.store import Store
+    from peersettle.store.writer import GroupWriter
 
 _HOME = {
+    "BanRecord": "records",
+    "CardRecord": "records",
     "DocumentRecord": "records",
+    "Entry": "records",
+    "GroupWriter": "writer",
+    "NegotiationRecord": "records",
+    "Negotiations": "negotiations",
     "OutboxRecord": "records",
     "OutboxStatus": "records",
+    "Peers": "peers",
+    "SCHEMA_VERSION": "schema",
     "SettlementRecord": "records",
     "SettlementStatus": "records",
-    "TradeRecord": "records",
-    "SCHEMA_VERSION": "database",
+    "SignedDocument": "records",
     "Store": "store",
+    "TradeRecord": "records",
+    "export_trades": "export",
 }
 
 __all__ = [
     "Store",
+    "Negotiations",
+    "Peers",
+    "GroupWriter",
+    "export_trades",
     "SCHEMA_VERSION",
+    "BanRecord",
+    "CardRecord",
     "DocumentRecord",
+    "Entry",
+    "NegotiationRecord",
     "OutboxRecord",
     "OutboxStatus",
     "SettlementRecord",
     "SettlementStatus",
+    "SignedDocument",
     "TradeRecord",
 ]
 

@@ -107,3 +107,72 @@ class TradeRecord:
     error: str | None
     created_at: int
     updated_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignedDocument:
+    """A document that an event has brought about, to be kept with it. As the arguments of `Store.put_document`."""
+
+    digest: str
+    kind: str
+    text: str
+    settlement: str
+    role: str = ""
+    party: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event of a negotiation, and what the negotiation has become by it.
+
+    `key` names the negotiation, `number` its events: 0, 1, 2 and so on. `text` is the event as JSON, `at` when it
+    happened. An empty `peer` and a `digest` of None leave what was there.
+    """
+
+    key: str
+    side: str
+    request_id: str
+    peer: str
+    chain_id: int
+    status: str
+    is_over: bool
+    digest: str | None
+    number: int
+    text: str
+    at: float
+    document: SignedDocument | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NegotiationRecord:
+    """A negotiation as its last event has left it. `created_at` and `updated_at` are its first and last event's."""
+
+    key: str
+    side: str
+    request_id: str
+    peer: str
+    chain_id: int
+    status: str
+    is_over: bool
+    digest: str | None
+    last_number: int
+    created_at: float
+    updated_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class BanRecord:
+    """A peer that is not to be heard before `until`."""
+
+    peer: str
+    until: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class CardRecord:
+    """What a peer last said about itself."""
+
+    peer: str
+    text: str
+    seen_at: float

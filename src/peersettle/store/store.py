@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from peersettle.errors import InvalidField, StoreError
-from peersettle.store import merge
+from peersettle.errors import StoreError
+from peersettle.store import merge, schema
 from peersettle.store.database import Database
+from peersettle.store.documents import with_settlements, write_document
+from peersettle.store.negotiations import Negotiations
+from peersettle.store.nonces import Nonces
+from peersettle.store.peers import Peers
 from peersettle.store.records import (
     IN_FLIGHT,
     DocumentRecord,
@@ -22,8 +25,9 @@ from peersettle.store.records import (
     SettlementStatus,
     TradeRecord,
 )
+from peersettle.store.rows import as_hex, first, now
 from peersettle.store.tables import documents, outbox, settlements
-from peersettle.types import Hash32, hash32
+from peersettle.types import Hash32
 
 _SHORTEST_PREFIX: Final = 4
 
@@ -34,18 +38,30 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._transaction = database.transaction
+        self._reading = database.reading
+        self._nonces = Nonces(database)
+        self.negotiations = Negotiations(database)
+        self.peers = Peers(database)
 
     @classmethod
     def open(cls, path_or_url: str | Path, *, timeout: float = 10.0) -> Store:
-        """Open a store, creating it where there is none.
+        """Open a store, creating it where there is none, and upgrading it, in one transaction, where it is older.
+
+        A SQLite file is copied beside itself before its upgrade.
 
         `path_or_url` is a file, ":memory:", or a database URL of SQLAlchemy. `timeout` is how long to wait,
         in seconds, for another process to finish its change.
 
         Raises:
-            StoreError: not a store, one of another version, not readable or writable, or locked for too long.
+            StoreError: not a store, one of a newer version, not readable or writable, or locked for too long.
         """
-        return cls(Database.open(path_or_url, timeout))
+        database = Database.open(path_or_url, timeout)
+        try:
+            schema.prepare(database)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -78,37 +94,8 @@ class Store:
             InvalidField: another kind.
             StoreError: the text is another message's than the one kept under this digest.
         """
-        if kind not in ("quote", "trade"):
-            raise InvalidField("kind", kind, "quote or trade")
-        key, now = _hex(digest), _now()
         with self._transaction() as connection:
-            row = _first(connection, documents, documents.c.digest == key)
-            if row is None:
-                values = {
-                    "digest": key,
-                    "kind": kind,
-                    "text": text,
-                    "chain_id": chain_id,
-                    "settlement": settlement,
-                    "role": role,
-                    "party": party,
-                    "note": note,
-                    "created_at": now,
-                    "updated_at": now,
-                }
-                connection.execute(documents.insert().values(**values))
-                return DocumentRecord(**values)  # type: ignore[arg-type]
-            kept = DocumentRecord(**row)
-            changes = {"role": role, "party": party, "note": note}
-            changes = {name: value for name, value in changes.items() if value and value != row[name]}
-            joined = kept.text if kept.text == text else merge.merged(kept.text, text)
-            if joined != kept.text:
-                changes["text"] = joined
-            if changes:
-                values = {**row, **changes, "updated_at": now}
-                connection.execute(documents.update().where(documents.c.digest == key).values(**values))
-                return DocumentRecord(**values)  # type: ignore[arg-type]
-            return kept
+            return write_document(connection, digest, kind, text, chain_id, settlement, role, party, note)
 
     def get_document(self, digest: Hash32 | str) -> DocumentRecord:
         """The document with this digest, or with this unique beginning of it (at least 4 hex digits).
@@ -117,7 +104,7 @@ class Store:
             StoreError: none, or more than one.
         """
         prefix = _prefix(digest)
-        with self._transaction() as connection:
+        with self._reading() as connection:
             # Between two bounds, so that the index serves and no character can act as a wildcard.
             query = documents.select().where(documents.c.digest >= prefix, documents.c.digest < prefix + "g")
             rows = connection.execute(query.limit(3)).mappings().all()
@@ -137,31 +124,35 @@ class Store:
             query = query.where(documents.c.kind == kind)
         if chain_id is not None:
             query = query.where(documents.c.chain_id == chain_id)
-        with self._transaction() as connection:
+        with self._reading() as connection:
             return [DocumentRecord(**row) for row in connection.execute(query).mappings()]
+
+    def documents_with_settlements(
+        self, *, chain_id: int | None = None
+    ) -> list[tuple[DocumentRecord, SettlementRecord | None]]:
+        """Documents, newest first, each with its settlement; None where none was tried."""
+        with self._reading() as connection:
+            return with_settlements(connection, chain_id)
 
     def trades(self, *, chain_id: int | None = None) -> list[TradeRecord]:
         """Documents with their settlements, newest first."""
-        records = []
-        for document in self.list_documents(chain_id=chain_id):
-            settlement = self.settlement(document.chain_id, document.digest)
-            records.append(
-                TradeRecord(
-                    digest=document.digest,
-                    kind=document.kind,
-                    parties=merge.parties(document.text),
-                    chain_id=document.chain_id,
-                    role=document.role,
-                    note=document.note,
-                    status=settlement.status if settlement else None,
-                    tx_hash=settlement.tx_hash if settlement else None,
-                    block_number=settlement.block_number if settlement else None,
-                    error=settlement.error if settlement else None,
-                    created_at=document.created_at,
-                    updated_at=max(document.updated_at, settlement.updated_at if settlement else 0),
-                )
+        return [
+            TradeRecord(
+                digest=document.digest,
+                kind=document.kind,
+                parties=merge.parties(document.text),
+                chain_id=document.chain_id,
+                role=document.role,
+                note=document.note,
+                status=settlement.status if settlement else None,
+                tx_hash=settlement.tx_hash if settlement else None,
+                block_number=settlement.block_number if settlement else None,
+                error=settlement.error if settlement else None,
+                created_at=document.created_at,
+                updated_at=max(document.updated_at, settlement.updated_at if settlement else 0),
             )
-        return records
+            for document, settlement in self.documents_with_settlements(chain_id=chain_id)
+        ]
 
     # Settlements
 
@@ -187,13 +178,13 @@ class Store:
                 "error": error,
                 "closed": closed,
             }
-            return _write_settlement(connection, chain_id, _hex(digest), values)
+            return _write_settlement(connection, chain_id, as_hex(digest), values)
 
     def settlement(self, chain_id: int, digest: Hash32 | str) -> SettlementRecord | None:
         """What is known of a settlement; None where none was tried."""
-        where = sa.and_(settlements.c.chain_id == chain_id, settlements.c.digest == _hex(digest))
-        with self._transaction() as connection:
-            row = _first(connection, settlements, where)
+        where = sa.and_(settlements.c.chain_id == chain_id, settlements.c.digest == as_hex(digest))
+        with self._reading() as connection:
+            row = first(connection, settlements, where)
         return None if row is None else _settlement(row)
 
     def open_settlements(self, chain_id: int) -> list[SettlementRecord]:
@@ -203,7 +194,7 @@ class Store:
             .where(settlements.c.chain_id == chain_id, settlements.c.closed.is_(False))
             .order_by(settlements.c.created_at, settlements.c.digest)
         )
-        with self._transaction() as connection:
+        with self._reading() as connection:
             return [_settlement(dict(row)) for row in connection.execute(query).mappings()]
 
     # Outbox
@@ -220,7 +211,7 @@ class Store:
         settles: Sequence[Hash32 | str] = (),
     ) -> OutboxRecord:
         """Write a signed transaction, and as pending what it is to settle, before it is broadcast."""
-        now = _now()
+        at = now()
         values: dict[str, Any] = {
             "chain_id": chain_id,
             "sender": sender,
@@ -228,8 +219,8 @@ class Store:
             "tx_hash": tx_hash,
             "what": what,
             "status": OutboxStatus.SIGNED,
-            "created_at": now,
-            "updated_at": now,
+            "created_at": at,
+            "updated_at": at,
         }
         row = {**values, "raw": "0x" + raw.hex(), "transaction": json.dumps(transaction)}
         pending = {
@@ -245,7 +236,7 @@ class Store:
             connection.execute(outbox.delete().where(outbox.c.chain_id == chain_id, outbox.c.tx_hash == tx_hash))
             connection.execute(outbox.insert().values(**row))
             for digest in settles:
-                _write_settlement(connection, chain_id, _hex(digest), pending)
+                _write_settlement(connection, chain_id, as_hex(digest), pending)
         return OutboxRecord(raw=raw, transaction=transaction, **values)
 
     def set_outbox(self, chain_id: int, tx_hash: str, status: OutboxStatus, error: str = "") -> None:
@@ -253,7 +244,7 @@ class Store:
 
         One that is abandoned takes with it, as dropped, the pending settlements that it was to make.
         """
-        changes = {"status": status, "updated_at": _now()}
+        changes = {"status": status, "updated_at": now()}
         with self._transaction() as connection:
             connection.execute(
                 outbox.update().where(outbox.c.chain_id == chain_id, outbox.c.tx_hash == tx_hash).values(**changes)
@@ -266,7 +257,7 @@ class Store:
                         settlements.c.tx_hash == tx_hash,
                         settlements.c.status == SettlementStatus.PENDING,
                     )
-                    .values(status=SettlementStatus.DROPPED, error=error or None, closed=True, updated_at=_now())
+                    .values(status=SettlementStatus.DROPPED, error=error or None, closed=True, updated_at=now())
                 )
 
     def outbox(
@@ -283,35 +274,44 @@ class Store:
             query = query.where(outbox.c.nonce == nonce)
         if in_flight:
             query = query.where(outbox.c.status.in_(IN_FLIGHT))
-        with self._transaction() as connection:
+        with self._reading() as connection:
             found = [_outbox(dict(row)) for row in connection.execute(query).mappings()]
         return sorted(found, key=lambda record: (record.nonce, _fee(record)))
 
     def outbox_entry(self, chain_id: int, tx_hash: str) -> OutboxRecord | None:
         """One transaction that this store has seen signed."""
         where = sa.and_(outbox.c.chain_id == chain_id, outbox.c.tx_hash == tx_hash)
-        with self._transaction() as connection:
-            row = _first(connection, outbox, where)
+        with self._reading() as connection:
+            row = first(connection, outbox, where)
         return None if row is None else _outbox(row)
 
+    # Nonces
 
-def _first(connection: sa.Connection, table: sa.Table, where: Any) -> dict[str, Any] | None:
-    row = connection.execute(table.select().where(where)).mappings().first()
-    return None if row is None else dict(row)
+    def reserve_nonces(self, chain_id: int, maker: str, count: int = 1) -> int:
+        """The first of `count` nonces, one after the other in one word, which are never given out again.
+
+        They are the maker's for swaps, and serve for trades as well: word `nonce >> 8`, bit `nonce & 255`, which is
+        never bit 255. Most calls write nothing, since nonces are set aside by the thousand.
+
+        Raises:
+            InvalidField: not 1 to 255 nonces, or no address.
+            StoreError: the database refused; then no nonce is given out.
+        """
+        return self._nonces.reserve(chain_id, maker, count)
 
 
 def _write_settlement(
     connection: sa.Connection, chain_id: int, digest: str, values: dict[str, Any]
 ) -> SettlementRecord:
     where = sa.and_(settlements.c.chain_id == chain_id, settlements.c.digest == digest)
-    row = _first(connection, settlements, where)
-    now = _now()
+    row = first(connection, settlements, where)
+    at = now()
     if row is None:
-        row = {"chain_id": chain_id, "digest": digest, "created_at": now, "updated_at": now, **values}
+        row = {"chain_id": chain_id, "digest": digest, "created_at": at, "updated_at": at, **values}
         connection.execute(settlements.insert().values(**row))
     else:
-        connection.execute(settlements.update().where(where).values(**values, updated_at=now))
-        row.update(values, updated_at=now)
+        connection.execute(settlements.update().where(where).values(**values, updated_at=at))
+        row.update(values, updated_at=at)
     return _settlement(row)
 
 
@@ -330,13 +330,9 @@ def _fee(record: OutboxRecord) -> int:
     return int(str(fields.get("maxFeePerGas", fields.get("gasPrice", 0))))
 
 
-def _hex(digest: Hash32 | str) -> str:
-    return "0x" + hash32(digest, "digest").hex()
-
-
 def _prefix(digest: Hash32 | str) -> str:
     if isinstance(digest, bytes):
-        return _hex(digest)
+        return as_hex(digest)
     digits = digest.lower().removeprefix("0x")
     if not _SHORTEST_PREFIX <= len(digits) <= 64 or set(digits) - set("0123456789abcdef"):
         raise StoreError(
@@ -344,7 +340,3 @@ def _prefix(digest: Hash32 | str) -> str:
             digest=digest,
         )
     return "0x" + digits
-
-
-def _now() -> int:
-    return int(time.time())

@@ -2,6 +2,7 @@
 
 import sqlite3
 import stat
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -227,3 +228,9 @@ def test_a_database_address_is_shown_without_its_password() -> None:
     assert "secret" not in str(caught.value)
     with pytest.raises(StoreError):
         Store.open("://secret")
+
+
+def test_a_driver_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pg8000", None)
+    with pytest.raises(StoreError, match=r"install peersettle\[postgresql\]"):
+        Store.open("postgresql://me@127.0.0.1:1/peersettle")

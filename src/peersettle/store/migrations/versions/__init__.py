@@ -1,0 +1,1 @@
+"""The revisions, named by the schema version that they make."""
