@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from peersettle.bindings.multicall import Question
+from peersettle.bindings.multicall import Question, ask
 from peersettle.chain.artifacts import artifact, decode
 from peersettle.chain.calls import Call
 from peersettle.errors import InputError, InvalidField, NotDeployed
+from peersettle.pricing import Surface, SviSlice
+from peersettle.pricing import SurfaceSlice as Slice
 from peersettle.reports import (
     CoSigned,
     Feed,
@@ -32,6 +34,8 @@ GRID: Final = 300
 MAX_WINDOW: Final = 1800
 MAX_UPDATES: Final = 8
 _TIME_MASK: Final = 2**32 - 1
+_UNIT: Final = 10**9
+"""Of a surface's parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +167,20 @@ class Oracle:
         """One expiry's confirmed slice with its time, and the candidate's; None where there is none."""
         confirmed, candidate = self._view("surface_slice", feed.id, expiry, at=at)
         return _slice(expiry, confirmed), _slice(expiry, candidate)
+
+    def surface(self, feed: Feed, expiries: Sequence[int]) -> Surface | None:
+        """The confirmed slices of these expiries, ascending, as one surface; None where there is none."""
+        questions = [self.question("surface_slice", feed.id, expiry) for expiry in expiries]
+        slices, times = [], []
+        for expiry, answer in zip(expiries, ask(self._chain, questions) if questions else [], strict=True):
+            found = None if answer is None else _slice(expiry, answer[0])
+            if found is not None:
+                part, observed_at = found
+                svi = SviSlice(*(value / _UNIT for value in (part.a, part.b, part.rho, part.m, part.sigma)))
+                slices.append(Slice(expiry, part.forward_ratio / _UNIT, svi))
+                times.append(observed_at)
+        alive = [part for part in slices if part.expiry > max(times)]
+        return Surface(max(times), tuple(alive)) if alive else None
 
     def history(self, feed: Feed, first: int | None = None, last: BlockId = "latest") -> list[HistoryEntry]:
         """Every round of a feed from block `first` on, oldest first.

@@ -100,7 +100,7 @@ class SettlementDesk:
         known = self._store.settlement(self._chain.chain_id, document.digest)
         if known is None or known.status in ENDED:
             self.discover([document])
-        self._tracker.poll()
+        self._tracker.poll(document.digest)
         known = self._store.settlement(self._chain.chain_id, document.digest)
         return None if known is None or known.status in ENDED else known
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from peersettle.chain.calls import Receipt
+from peersettle.chain.calls import Block, Receipt
 from peersettle.chain.events import settled_in
 from peersettle.chain.outcomes import broadcast
 from peersettle.chain.replay import why_reverted
@@ -62,9 +62,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class _Heads:
-    latest: int
+    latest: Block
     safe: int
     finalized: int
+
+    def status(self, number: int) -> SettlementStatus:
+        """Of what is in a block of this chain."""
+        if number <= self.finalized:
+            return Status.FINALIZED
+        return Status.SAFE if number <= self.safe else Status.INCLUDED
 
 
 class SettlementTracker:
@@ -94,6 +100,7 @@ class SettlementTracker:
         self._dropped_after = dropped_after
         self._clock = clock
         self._sleep = sleep
+        self._seen: tuple[Block, dict[str, str]] | None = None
 
     def track(self, digest: Hash32 | str, tx_hash: str) -> SettlementRecord:
         """Follow a settlement from now on.
@@ -116,18 +123,31 @@ class SettlementTracker:
             raise InputError(f"0x{hash32(digest).hex()} is not being settled on chain {self._chain.chain_id}")
         return record
 
-    def poll(self) -> list[Change]:
-        """Ask the chain once about every open settlement; what has changed.
+    def poll(self, only: Hash32 | str | None = None) -> list[Change]:
+        """Ask the chain once about every open settlement, or one; what has changed.
 
         Raises:
             RpcUnavailable: the node does not answer.
         """
         records = self._store.open_settlements(self._chain.chain_id)
+        if only is not None:
+            digest = "0x" + hash32(only).hex()
+            records = [record for record in records if record.digest == digest]
         if not records:
             return []
         heads = self._heads()
-        hashes: dict[int, str | None] = {}
-        changes = [self._follow(record, heads, hashes) for record in records]
+        hashes: dict[int, str | None] = {heads.latest.number: heads.latest.hash}
+        # The last head is still of the chain: so are all blocks before it, and what was seen in them.
+        anchor, placed = self._seen or (heads.latest, {})
+        if self._hash(anchor.number, hashes) != anchor.hash:
+            placed = {}
+        changes = [
+            self._follow(record, heads, hashes)
+            for record in records
+            if not _is_where_it_was(record, placed.get(record.digest), heads)
+        ]
+        if only is None:
+            self._remember(heads.latest, {record.digest for record in records})
         return [change for change in changes if change is not None]
 
     def wait(
@@ -168,9 +188,9 @@ class SettlementTracker:
     # Where the chain is
 
     def _heads(self) -> _Heads:
-        latest = self._chain.block_number()
+        latest = self._chain.block()
         policy = self._finality
-        safe, finalized = latest - policy.safe_depth, latest - policy.finalized_depth
+        safe, finalized = latest.number - policy.safe_depth, latest.number - policy.finalized_depth
         if policy.tags:
             try:
                 tagged = self._chain.block("safe").number, self._chain.block("finalized").number
@@ -184,7 +204,10 @@ class SettlementTracker:
 
     def _is_canonical(self, receipt: Receipt, hashes: dict[int, str | None]) -> bool:
         """Whether the receipt's block is the chain's at its height; a node may answer from an abandoned branch."""
-        number = receipt.block_number
+        return self._hash(receipt.block_number, hashes) == receipt.block_hash
+
+    def _hash(self, number: int, hashes: dict[int, str | None]) -> str | None:
+        """Of the chain's block at a height; None where there is none."""
         if number not in hashes:
             try:
                 hashes[number] = self._chain.block(number).hash
@@ -192,7 +215,19 @@ class SettlementTracker:
                 raise
             except RpcError:
                 hashes[number] = None
-        return hashes[number] == receipt.block_hash
+        return hashes[number]
+
+    def _remember(self, head: Block, looked_at: set[str]) -> None:
+        """In which blocks things are, all of the chain whose head was this before anything was asked."""
+        placed = {
+            record.digest: record.block_hash
+            for record in self._store.open_settlements(self._chain.chain_id)
+            if record.digest in looked_at
+            and record.block_hash is not None
+            and record.block_number is not None
+            and record.block_number <= head.number
+        }
+        self._seen = head, placed
 
     # Where one settlement is
 
@@ -209,9 +244,8 @@ class SettlementTracker:
         if status is not Status.PENDING and (other := self._settled_by_another(record, heads, hashes)):
             receipt, status = other, Status.PENDING
         if receipt is not None and status is Status.PENDING:
-            number = receipt.block_number
-            closed = number <= heads.finalized
-            status = Status.FINALIZED if closed else Status.SAFE if number <= heads.safe else Status.INCLUDED
+            status = heads.status(receipt.block_number)
+            closed = status is Status.FINALIZED
             error = None
         elif receipt is not None and status is Status.REVERTED:
             known = (record.status, record.block_hash) == (status, receipt.block_hash)
@@ -323,3 +357,10 @@ class SettlementTracker:
             return None
         reorged = record.block_hash is not None and record.block_hash != block_hash
         return Change(record.digest, tx_hash, record.status, status, number, block_hash, error, reorged)
+
+
+def _is_where_it_was(record: SettlementRecord, block_hash: str | None, heads: _Heads) -> bool:
+    """Whether it was seen in a block that is known to be of the chain, and has come no further since."""
+    if record.block_number is None or block_hash is None or record.block_hash != block_hash:
+        return False
+    return heads.status(record.block_number) is record.status
