@@ -22,6 +22,7 @@ from peersettle.types import Address, Hash32, hash32
 
 if TYPE_CHECKING:
     from peersettle.chain.client import Chain
+    from peersettle.config.settings import ChainSettings
     from peersettle.store import Store
 
 Status = SettlementStatus
@@ -38,6 +39,19 @@ class Finality:
     tags: bool = True
     safe_depth: int = 12
     finalized_depth: int = 64
+
+    @classmethod
+    def of(cls, settings: ChainSettings) -> Finality | None:
+        """The depths that the settings name; None where they leave it to the chain."""
+        safe, finalized = settings.safe_depth, settings.finalized_depth
+        if safe is None and finalized is None:
+            return None
+        usual = cls()
+        return cls(
+            tags=False,
+            safe_depth=usual.safe_depth if safe is None else safe,
+            finalized_depth=usual.finalized_depth if finalized is None else finalized,
+        )
 
 
 AT_ONCE: Final = Finality(tags=False, safe_depth=0, finalized_depth=0)

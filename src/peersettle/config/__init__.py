@@ -2,6 +2,7 @@
 
 from peersettle.config.fields import CheckedAddress, Section, UserPath, data_directory, state_directory
 from peersettle.config.keeper import KeeperSettings
+from peersettle.config.network import NetworkSettings
 from peersettle.config.oracle import (
     AggregatorSource,
     CrossSource,
@@ -44,6 +45,7 @@ __all__ = [
     "DefaultSettings",
     "OracleSettings",
     "KeeperSettings",
+    "NetworkSettings",
     "FeedSettings",
     "SurfaceSettings",
     "SourceSettings",

@@ -20,6 +20,9 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from peersettle.config.fields import CheckedAddress, Section, UserPath, data_directory, state_directory
 from peersettle.config.keeper import KeeperSettings
+from peersettle.config.making import MakingSettings
+from peersettle.config.network import NetworkSettings
+from peersettle.config.node import NodeSettings
 from peersettle.config.oracle import OracleSettings
 from peersettle.errors import ConfigError, InvalidField
 from peersettle.types import Address
@@ -95,6 +98,9 @@ class Settings(BaseSettings):
     defaults: DefaultSettings = Field(default_factory=DefaultSettings)
     oracle: OracleSettings = Field(default_factory=OracleSettings)
     keeper: KeeperSettings = Field(default_factory=KeeperSettings)
+    network: NetworkSettings = Field(default_factory=NetworkSettings)
+    making: MakingSettings = Field(default_factory=MakingSettings)
+    node: NodeSettings = Field(default_factory=NodeSettings)
     tokens: dict[int, dict[str, CheckedAddress]] = Field(default_factory=dict)
     """Token addresses by chain id and symbol."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import types
 from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
 from enum import IntEnum, StrEnum
 from functools import cache
 from typing import Any, Final, TypeAlias, Union, get_args, get_origin, get_type_hints
@@ -29,18 +29,21 @@ class Codec:
     """Values of some frozen dataclasses to JSON and back, each told by its name."""
 
     kinds: dict[str, type]
+    names: dict[type, str]
 
     @classmethod
     def of(cls, *kinds: type) -> Codec:
         """For these, named as `MakerState` is "maker_state"."""
-        return cls({_name(kind): kind for kind in kinds})
+        names = {kind: _name(kind) for kind in kinds}
+        return cls({name: kind for kind, name in names.items()}, names)
 
     def encode(self, value: Any) -> dict[str, Any]:
         """JSON-ready: the fields, and `type`."""
-        name = _name(type(value))
-        if self.kinds.get(name) is not type(value):
+        name = self.names.get(type(value))
+        if name is None:
             raise TypeError(f"{type(value).__name__} is not of this codec")
-        return {"type": name, **_plain(value)}
+        kind: Any = type(value)
+        return {"type": name, **_encoder(kind)(value)}
 
     def decode(self, data: object) -> Any:
         """The value.
@@ -82,18 +85,28 @@ def _name(kind: type) -> str:
     return "".join("_" + c.lower() if c.isupper() else c for c in kind.__name__).lstrip("_")
 
 
-def _plain(value: Any) -> Any:
-    if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, bool) or value is None or isinstance(value, float | str):
-        return str(value) if isinstance(value, StrEnum) else value
-    if isinstance(value, int):
-        return str(int(value))
-    if isinstance(value, bytes):
-        return "0x" + value.hex()
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    raise TypeError(f"no JSON for {type(value).__name__}")
+@cache
+def _encoder(hint: Any) -> Callable[[Any], Any]:
+    origin = get_origin(hint)
+    if origin in (Union, types.UnionType):
+        (inner,) = (item for item in get_args(hint) if item is not type(None))
+        encode = _encoder(inner)
+        return lambda value: None if value is None else encode(value)
+    if origin is tuple:
+        item = _encoder(get_args(hint)[0])
+        return lambda value: [item(part) for part in value]
+    hint = getattr(hint, "__supertype__", hint)
+    if hint in (str, bool, float):
+        return lambda value: value
+    if hint is bytes:
+        return lambda value: "0x" + value.hex()
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return str
+    if isinstance(hint, type) and issubclass(hint, int):
+        return lambda value: str(int(value))
+    hints = get_type_hints(hint)
+    encoders = [(field.name, _encoder(hints[field.name])) for field in fields(hint)]
+    return lambda value: {name: encode_field(getattr(value, name)) for name, encode_field in encoders}
 
 
 @cache

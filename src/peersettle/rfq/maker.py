@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Final
 
 from peersettle.errors import InputError, NegotiationError, PeerRefused, ProtocolError
@@ -171,8 +172,7 @@ class MakerState:
         if self.deal is not None:
             return () if self.deal.phase.is_over else (self.deal.document,)
         if self.phase is MakerPhase.OFFERED and self._is_signed:
-            assert self.offer is not None
-            return tuple(self._document(choice) for choice in range(len(self.offer.alternatives)))
+            return self._documents
         return ()
 
     # Inside
@@ -181,9 +181,14 @@ class MakerState:
     def _is_signed(self) -> bool:
         return self.offer is not None and bool(self.offer.alternatives[0].signature)
 
+    @cached_property
+    def _documents(self) -> tuple[Document, ...]:
+        offer = self.offer
+        assert offer is not None
+        return tuple(document_of(self.request, offer.maker, item) for item in offer.alternatives)
+
     def _document(self, choice: int) -> Document:
-        assert self.offer is not None
-        return document_of(self.request, self.offer.maker, self.offer.alternatives[choice])
+        return self._documents[choice]
 
     def _tell(self, message: Message) -> Send:
         until = self.request.expires_at
@@ -206,14 +211,13 @@ class MakerState:
         number = 0 if self.offer is None else self.offer.number + 1
         try:
             said = Offer(self.request.request_id, number, address(event.maker), event.alternatives, event.expires_at)
-            for alternative in said.alternatives:
-                document_of(self.request, said.maker, alternative)
+            state = replace(self, phase=MakerPhase.OFFERED, offer=said, answer=said, withdrawn=False)
+            _ = state._documents
         except InputError as error:
             raise NegotiationError(f"the strategy offers what cannot be settled: {error}") from error
         unsigned = [item for item in said.alternatives if not item.signature]
         if unsigned and (not self.request.last_look or len(unsigned) != len(said.alternatives)):
             raise NegotiationError("an offer must be signed, unless the taker allows a last look")
-        state = replace(self, phase=MakerPhase.OFFERED, offer=said, answer=said, withdrawn=False)
         return state, (state._tell(said),)
 
     def _received(self, event: Received) -> Step:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +30,8 @@ from peersettle.store.tables import documents, outbox, settlements
 from peersettle.types import Hash32
 
 _SHORTEST_PREFIX: Final = 4
+_AT_ONCE: Final = 500
+"""Digests in one query."""
 
 
 class Store:
@@ -186,6 +188,18 @@ class Store:
         with self._reading() as connection:
             row = first(connection, settlements, where)
         return None if row is None else _settlement(row)
+
+    def settlements_of(self, chain_id: int, digests: Iterable[Hash32 | bytes]) -> dict[str, SettlementRecord]:
+        """What is known of many settlements, by digest; without those that were not tried."""
+        keys = ["0x" + bytes(digest).hex() for digest in digests]
+        found = {}
+        with self._database.reading() as connection:
+            for start in range(0, len(keys), _AT_ONCE):
+                query = settlements.select().where(
+                    settlements.c.chain_id == chain_id, settlements.c.digest.in_(keys[start : start + _AT_ONCE])
+                )
+                found.update({row["digest"]: _settlement(dict(row)) for row in connection.execute(query).mappings()})
+        return found
 
     def open_settlements(self, chain_id: int) -> list[SettlementRecord]:
         """Settlements that may still change, oldest first."""

@@ -1,0 +1,1 @@
+"""A long-running peer: asks and answers, agrees, settles, and remembers."""

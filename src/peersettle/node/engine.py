@@ -1,0 +1,510 @@
+"""Runs negotiations: events in, written down, then what they want done.
+
+Every event of one negotiation is worked on alone and in order. It is on disk before anything leaves this process
+because of it; what only goes on inside, such as asking the strategy, does not wait for the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import secrets
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+
+from peersettle.errors import NegotiationError, PeerSettleError, RpcError, StoreError
+from peersettle.node.courier import Courier
+from peersettle.node.hub import Change, Hub
+from peersettle.node.settler import NotNow, Settler
+from peersettle.rfq import (
+    Accepted,
+    Announce,
+    Begun,
+    Cancelled,
+    Decide,
+    Declined,
+    Effect,
+    Event,
+    MakerPhase,
+    MakerState,
+    Message,
+    Negotiation,
+    Price,
+    Received,
+    Refused,
+    Request,
+    Seen,
+    Send,
+    Side,
+    Standing,
+    Submit,
+    Submitted,
+    TakerState,
+    Ticked,
+    Void,
+    Wanted,
+    Withdrawn,
+    event_of,
+    text_of,
+)
+from peersettle.rfq.negotiation import begun, key_of, read_back
+from peersettle.service.clock import Clock, SystemClock
+from peersettle.signing import sign_message
+from peersettle.store import Entry
+from peersettle.store.records import SignedDocument
+from peersettle.trades import Document, Quote
+from peersettle.trades.documents import dump
+
+if TYPE_CHECKING:
+    from peersettle.network import Peers
+    from peersettle.node.quoter import Quoter
+    from peersettle.signing import Signer
+    from peersettle.store import Store
+    from peersettle.store.writer import GroupWriter
+
+_INWARD: Final = (Price, Decide)
+_LOOK_EVERY: Final = 0.25
+"""Seconds between looks at the chain while something is watched."""
+_LOOK_SELDOM: Final = 2.0
+_ORDER: Final = (Standing.FINAL, Standing.INCLUDED, Standing.WAITING, Standing.RETIRED, Standing.ABSENT)
+_log = structlog.get_logger("peersettle.node")
+
+
+@dataclass
+class _Live:
+    """A negotiation that is not over."""
+
+    key: str
+    side: Side
+    peer: str
+    state: Negotiation | None = None
+    number: int = 0
+    is_doubtful: bool = False
+    """What is on disk may be less, or more, than what is here."""
+    due: float | None = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Engine:
+    """The negotiations of one node. All methods belong to one asyncio loop.
+
+    Args:
+        quoter: answers as a maker; without one every request is declined.
+    """
+
+    def __init__(
+        self,
+        chain_id: int,
+        store: Store,
+        writer: GroupWriter,
+        settler: Settler,
+        signer: Signer,
+        *,
+        quoter: Quoter | None = None,
+        clock: Clock | None = None,
+        look_every: float = _LOOK_EVERY,
+    ) -> None:
+        self._chain_id = chain_id
+        self._store = store
+        self._writer = writer
+        self._settler = settler
+        self._signer = signer
+        self._quoter = quoter
+        self._clock = clock or SystemClock()
+        self._look_every = look_every
+        self._live: dict[str, _Live] = {}
+        self._timers: list[tuple[float, str]] = []
+        self._alarm = asyncio.Event()
+        self._news = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._peers: Peers | None = None
+        self._courier: Courier | None = None
+        self.hub: Final = Hub()
+
+    async def start(self, peers: Peers) -> None:
+        """Read back what is not finished, and go on with it. `peers` must listen already, or soon.
+
+        Raises:
+            StoreError: what was written cannot be read.
+        """
+        self._peers = peers
+        self._courier = Courier(peers, self._clock)
+        unfinished = await asyncio.to_thread(self._store.negotiations.unfinished, self._chain_id)
+        for record, texts in unfinished:
+            state = read_back(event_of(text) for text in texts)
+            live = _Live(record.key, Side(record.side), record.peer, state, record.last_number + 1)
+            self._live[record.key] = live
+            self._set_timer(live)
+        watched = [document for live in self._live.values() if live.state for document in live.state.watched()]
+        self._spawn(self._resume(watched))
+        for live in list(self._live.values()):
+            assert live.state is not None
+            self._act(live, live.state.resumed())
+        self._spawn(self._keep_time())
+        self._spawn(self._watch())
+
+    async def stop(self) -> None:
+        """Stop in good order; a restart goes on."""
+        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._courier is not None:
+            await self._courier.close()
+        self.hub.tell(None)
+
+    # What we want
+
+    async def request(self, request: Request, peers: Sequence[str] = ()) -> str:
+        """Ask these peers; everybody, when there are none. The negotiation's key.
+
+        Raises:
+            StoreError: it could not be written down; nobody was asked.
+        """
+        key = key_of(Side.TAKER, request.request_id)
+        if key in self._live:
+            return key
+        live = self._live[key] = _Live(key, Side.TAKER, "")
+        try:
+            await self._handle(live, Begun(request, tuple(peers), self._clock.now()))
+        except BaseException:
+            self._live.pop(key, None)
+            raise
+        return key
+
+    async def want_firm(self, key: str, peer: str) -> None:
+        """Ask a peer to make its indication firm.
+
+        Raises:
+            NegotiationError: it has indicated nothing, or the request is over.
+        """
+        await self._handle(self._find(key), Wanted(peer, self._clock.now()))
+
+    async def accept(self, key: str, peer: str, number: int, choice: int) -> TakerState:
+        """Accept an alternative of an offer: signed here, written down, told to the maker, and settled.
+
+        Raises:
+            NegotiationError: it is not on offer any more. SignerError: the signer refuses.
+        """
+        live = self._find(key)
+        state = live.state
+        if not isinstance(state, TakerState):
+            raise NegotiationError(f"{key} is a request of somebody else's")
+        document = state.document(peer, number, choice)
+        signature = await self._sign(document)
+        await self._handle(live, Accepted(peer, number, choice, signature, self._clock.now()))
+        assert isinstance(live.state, TakerState)
+        return live.state
+
+    async def cancel(self, key: str) -> None:
+        """Want it no more, where nothing is accepted yet; withdraw an offer, where it is ours.
+
+        Raises:
+            NegotiationError: it is too late.
+        """
+        live = self._find(key)
+        now = self._clock.now()
+        await self._handle(live, Cancelled(now) if live.side is Side.TAKER else Withdrawn(now))
+
+    def state(self, key: str) -> Negotiation:
+        """A negotiation as it is now, over or not.
+
+        Raises:
+            NegotiationError: there is none.
+        """
+        live = self._live.get(key)
+        if live is not None and live.state is not None:
+            return live.state
+        texts = self._store.negotiations.events(key)
+        if not texts:
+            raise NegotiationError(f"there is no negotiation {key}")
+        return read_back(event_of(text) for text in texts)
+
+    def live(self) -> dict[str, Negotiation]:
+        """All that are not over."""
+        return {key: live.state for key, live in self._live.items() if live.state is not None}
+
+    # What peers say
+
+    async def on_message(self, peer: str, message: Message) -> None:
+        """A message of a peer whose right to say it has been checked; it is on disk when this returns.
+
+        Raises:
+            ProtocolError, PeerRefused: as the negotiation says. StoreError: it could not be written down.
+        """
+        event = Received(peer, message, self._clock.now())
+        mine = self._live.get(key_of(Side.TAKER, message.request_id))
+        if mine is not None and not isinstance(message, Request):
+            await self._handle(mine, event)
+            return
+        key = key_of(Side.MAKER, message.request_id, peer)
+        live = self._live.get(key)
+        if live is None:
+            if await asyncio.to_thread(self._store.negotiations.get, key) is not None:
+                return  # it is over; whatever this is, it comes too late
+            if await asyncio.to_thread(self._store.negotiations.get, message.request_id) is not None:
+                return
+            live = self._live.setdefault(key, _Live(key, Side.MAKER, peer))
+        try:
+            await self._handle(live, event)
+        except BaseException:
+            if live.state is None:
+                self._live.pop(key, None)
+            raise
+
+    # Inside
+
+    async def _handle(self, live: _Live, event: Event) -> None:
+        async with live.lock:
+            if live.is_doubtful:
+                await self._read_again(live)
+            if live.state is None:
+                state, effects = begun(event)
+            else:
+                state, effects = live.state.step(event)
+                if not effects and state == live.state:
+                    return
+            written = asyncio.ensure_future(self._writer.append(self._entry(live, state, event)))
+            written.add_done_callback(lambda done: self._note_failure(live, done))
+            live.number += 1
+            is_inward = bool(effects) and all(isinstance(effect, _INWARD) for effect in effects)
+            if not is_inward:
+                await self._until(written, live)
+            live.state = state
+            self._set_timer(live)
+            if state.is_over:
+                self._live.pop(live.key, None)
+            self._news.set()
+        self.hub.tell(Change(live.key, live.side, state, event))
+        self._act(live, effects)
+        if is_inward:  # what goes on inside need not wait; whoever told us does
+            await self._until(written, live)
+
+    async def _until(self, written: asyncio.Future[None], live: _Live) -> None:
+        try:
+            await asyncio.shield(written)
+        except BaseException:  # cancelled: it may be on disk, or not
+            live.is_doubtful = True
+            raise
+
+    def _note_failure(self, live: _Live, written: asyncio.Future[None]) -> None:
+        if not written.cancelled() and (error := written.exception()) is not None:
+            live.is_doubtful = True
+            _log.error("an event could not be written down", key=live.key, why=str(error))
+
+    async def _read_again(self, live: _Live) -> None:
+        """After a failure only the disk tells what has happened."""
+        texts = await asyncio.to_thread(self._store.negotiations.events, live.key)
+        live.state = read_back(event_of(text) for text in texts) if texts else None
+        live.number = len(texts)
+        live.is_doubtful = False
+
+    def _entry(self, live: _Live, state: Negotiation, event: Event) -> Entry:
+        deal = state.deal
+        document = None
+        if deal is not None and (live.state is None or live.state.deal is None):
+            document = self._signed(deal.document)
+        peer = live.peer
+        if isinstance(state, TakerState) and state.accepted is not None:
+            peer = state.accepted.peer
+        return Entry(
+            key=live.key,
+            side=str(live.side),
+            request_id=state.request.request_id,
+            peer=peer,
+            chain_id=self._chain_id,
+            status=state.status,
+            is_over=state.is_over,
+            digest="0x" + deal.document.digest.hex() if deal is not None else None,
+            number=live.number,
+            text=text_of(event),
+            at=event.at,
+            document=document,
+        )
+
+    def _signed(self, document: Document) -> SignedDocument:
+        is_quote = isinstance(document, Quote)
+        role = "party"
+        if isinstance(document, Quote):
+            role = "maker" if document.swap.maker == self._signer.address else "taker"
+        return SignedDocument(
+            digest="0x" + document.digest.hex(),
+            kind="quote" if is_quote else "trade",
+            text=dump(document),
+            settlement=document.domain.settlement,
+            role=role,
+            party=self._signer.address,
+        )
+
+    def _act(self, live: _Live, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Send():
+                    assert self._courier is not None
+                    self._courier.send(effect)
+                case Announce(message):
+                    assert self._peers is not None
+                    self._spawn(self._announce(message))
+                case Price():
+                    self._spawn(self._price(live))
+                case Decide(document):
+                    self._spawn(self._decide(live, document))
+                case Submit(document):
+                    self._spawn(self._submit(live, document))
+                case Void(document):
+                    self._spawn(self._void(document))
+
+    async def _announce(self, request: Request) -> None:
+        assert self._peers is not None
+        try:
+            await self._peers.announce(request)
+        except PeerSettleError as error:
+            _log.warning("a request could not be announced", request=request.request_id, why=error.message)
+
+    async def _price(self, live: _Live) -> None:
+        state = live.state
+        if not isinstance(state, MakerState) or state.phase is not MakerPhase.PRICING:
+            return
+        now = self._clock.now()
+        if self._quoter is None:
+            await self._later(live, Declined("no_maker", "this node makes no prices", now))
+        else:
+            await self._later(live, self._quoter.price(state, now))
+
+    async def _decide(self, live: _Live, document: Document) -> None:
+        state = live.state
+        if isinstance(state, MakerState) and state.phase is MakerPhase.LAST_LOOK and self._quoter is not None:
+            await self._later(live, self._quoter.decide(state, document, self._clock.now()))
+
+    async def _submit(self, live: _Live, document: Document) -> None:
+        try:
+            tx_hash = await asyncio.to_thread(self._settler.submit, document)
+        except NotNow as error:
+            await self._later(live, Refused(error.code, error.message[:500], self._clock.now()))
+        except PeerSettleError as error:
+            _log.warning("the chain was not reached", why=error.message)
+            await self._later(live, Refused("unreachable", error.message[:500], self._clock.now()))
+        else:
+            await self._later(live, Submitted(tx_hash, self._clock.now()))
+            self._news.set()
+
+    async def _void(self, document: Document) -> None:
+        try:
+            await asyncio.to_thread(self._settler.cancel, document)
+        except PeerSettleError as error:
+            _log.warning("an offer could not be cancelled on chain", why=error.message)
+
+    async def _later(self, live: _Live, event: Event) -> None:
+        """An event of our own. Where it cannot be written down it has not happened."""
+        try:
+            await self._handle(live, event)
+        except NegotiationError as error:
+            _log.error("an answer does not fit", key=live.key, why=error.message)
+        except StoreError as error:
+            _log.error("an event is lost", key=live.key, event=type(event).__name__, why=error.message)
+
+    async def _sign(self, document: Document) -> bytes:
+        message = document.swap if isinstance(document, Quote) else document.trade
+        # A remote signer is asked over a socket that blocks.
+        return await asyncio.to_thread(sign_message, self._signer, document.domain, message)
+
+    def _find(self, key: str) -> _Live:
+        live = self._live.get(key)
+        if live is None:
+            raise NegotiationError(f"negotiation {key} is over: {self.state(key).status}")
+        return live
+
+    # Time
+
+    def _set_timer(self, live: _Live) -> None:
+        assert live.state is not None
+        live.due = None if live.state.is_over else live.state.due
+        if live.due is not None:
+            heapq.heappush(self._timers, (live.due, live.key))
+            self._alarm.set()
+
+    async def _keep_time(self) -> None:
+        while True:
+            now = self._clock.now()
+            while self._timers and self._timers[0][0] <= now:
+                due, key = heapq.heappop(self._timers)
+                live = self._live.get(key)
+                if live is not None and live.due == due:
+                    await self._later(live, Ticked(self._clock.now()))
+                    if live.due == due and key in self._live:  # nothing came of it: not again at once
+                        heapq.heappush(self._timers, (now + 1.0, key))
+                        live.due = now + 1.0
+            pause = min(self._timers[0][0] - now, 60.0) if self._timers else 60.0
+            self._alarm.clear()
+            await _first(self._alarm.wait(), self._clock.sleep(pause))
+
+    # The chain
+
+    async def _resume(self, documents: Sequence[Document]) -> None:
+        try:
+            await asyncio.to_thread(self._settler.resume, documents)
+        except PeerSettleError as error:
+            _log.warning("the chain was not reached", why=error.message)
+
+    async def _watch(self) -> None:
+        while True:
+            self._news.clear()
+            try:
+                eager = await self._look()
+            except RpcError as error:
+                _log.warning("the chain was not reached", why=error.message)
+                eager = False
+            except Exception:
+                _log.exception("a look at the chain failed")
+                eager = False
+            await _first(self._news.wait(), self._clock.sleep(self._look_every if eager else _LOOK_SELDOM))
+            await self._clock.sleep(min(self._look_every, 0.05))
+
+    async def _look(self) -> bool:
+        """See where everything stands. Whether something may change soon."""
+        watched = {
+            live.key: (live, live.state.status, live.state.watched())
+            for live in list(self._live.values())
+            if live.state is not None and live.state.watched()
+        }
+        if not watched:
+            return False
+        documents = [document for _, _, found in watched.values() for document in found]
+        sights = await asyncio.to_thread(self._settler.look, documents)
+        for live, status, found in watched.values():
+            seen = [(sights[digest], n) for n, document in enumerate(found) if (digest := document.digest) in sights]
+            if not seen:
+                continue
+            # Of several alternatives at most one is there; its nonce makes the others look retired.
+            sight, choice = min(seen, key=lambda item: _ORDER.index(item[0].standing))
+            is_news = sight.standing is not Standing.WAITING or status == "settled"
+            if is_news and live.key in self._live:
+                await self._later(live, Seen(sight.standing, sight.tx_hash, choice, self._clock.now()))
+        return any(status in ("agreed", "submitted", "offered") for _, status, _ in watched.values())
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("a task failed", exc_info=error)
+
+
+async def _first(*works: Coroutine[Any, Any, Any]) -> None:
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+def new_request_id() -> str:
+    """32 hex digits that nobody else has."""
+    return secrets.token_hex(16)
