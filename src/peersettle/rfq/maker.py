@@ -179,7 +179,7 @@ class MakerState:
 
     @property
     def _is_signed(self) -> bool:
-        return self.offer is not None and bool(self.offer.alternatives[0].signature)
+        return self.offer is not None and any(item.signature for item in self.offer.alternatives)
 
     @cached_property
     def _documents(self) -> tuple[Document, ...]:
@@ -251,40 +251,57 @@ class MakerState:
         return (self._tell(self.answer),) if self.answer is not None else ()
 
     def _accepted(self, event: Received, message: Acceptance) -> Step:
-        if self.offer is None:
+        offer = self.offer
+        if offer is None:
             raise ProtocolError(f"{event.peer} accepts what was not offered")
-        if self.accepted is not None and message == self.accepted:
-            return self, self._again()
-        if message.number != self.offer.number or self.phase is not MakerPhase.OFFERED:
-            why = "another alternative was accepted already" if self.accepted else "it is not on offer any more"
-            return self, (self._tell(Rejection(self.request.request_id, message.number, "gone", why)),)
-        if message.choice >= len(self.offer.alternatives):
+        if message.choice >= len(offer.alternatives):
             raise ProtocolError(f"{event.peer} accepts an alternative that there is not")
-        alternative = self.offer.alternatives[message.choice]
-        document = self._document(message.choice)
-        if not is_signature_of(document, self.request.taker, message.signature):
+        before = self.accepted
+        if before is not None and (message == before or (not message.signature and _is_same(message, before))):
+            return self, self._again()
+        if message.number != offer.number or self.phase is not MakerPhase.OFFERED:
+            why = "another alternative was accepted already" if before else "it is not on offer any more"
+            return self, (self._tell(Rejection(self.request.request_id, message.number, "gone", why)),)
+        alternative = offer.alternatives[message.choice]
+        if not alternative.signature:
+            return self._looked_for(event, message)
+        if not message.signature:
+            raise ProtocolError(f"{event.peer} accepts without a signature")
+        if not is_signature_of(self._document(message.choice), self.request.taker, message.signature):
             raise ProtocolError(f"{event.peer} accepts with a signature that is not {self.request.taker}'s")
-        state = replace(self, accepted=message, at=event.at)
-        if alternative.signature:
-            # Signed, it can be settled by the taker alone until its deadline: an acceptance is never too late before.
-            return state._agreed(alternative, event.at)
-        if event.at >= self.offer.expires_at or self.withdrawn:
-            why = "it was withdrawn" if self.withdrawn else "it came too late"
-            said = Rejection(self.request.request_id, message.number, "late", why)
+        # Signed, it can be settled by the taker alone until its deadline: an acceptance is never too late before.
+        return replace(self, accepted=message, at=event.at)._agreed(alternative, event.at)
+
+    def _looked_for(self, event: Received, message: Acceptance) -> Step:
+        """An acceptance that waits for our last look."""
+        offer = self.offer
+        assert offer is not None
+        if self._is_signed:
+            why = "another alternative was accepted already"
+            return self, (self._tell(Rejection(self.request.request_id, message.number, "gone", why)),)
+        if event.at >= offer.expires_at:
+            said = Rejection(self.request.request_id, message.number, "late", "it came too late")
             return replace(self, phase=MakerPhase.EXPIRED, answer=said), (self._tell(said),)
-        state = replace(state, phase=MakerPhase.LAST_LOOK)
+        state = replace(self, accepted=message, at=event.at, phase=MakerPhase.LAST_LOOK)
         return state, (state._deciding(),)
 
     def _decided(self, event: Decided) -> Step:
-        assert self.accepted is not None
-        assert self.offer is not None
+        accepted, offer = self.accepted, self.offer
+        assert accepted is not None
+        assert offer is not None
         if not event.signature:
-            said = Rejection(self.request.request_id, self.offer.number, event.code, event.text)
+            said = Rejection(self.request.request_id, offer.number, event.code, event.text)
             return replace(self, phase=MakerPhase.DECLINED, answer=said), (self._tell(said),)
-        alternative = replace(self.offer.alternatives[self.accepted.choice], signature=event.signature)
-        if not is_signature_of(self._document(self.accepted.choice), self.offer.maker, event.signature):
-            raise NegotiationError(f"the last look is not signed by {self.offer.maker}")
-        return self._agreed(alternative, event.at)
+        if not is_signature_of(self._document(accepted.choice), offer.maker, event.signature):
+            raise NegotiationError(f"the last look is not signed by {offer.maker}")
+        signed = tuple(
+            replace(item, signature=event.signature) if choice == accepted.choice else item
+            for choice, item in enumerate(offer.alternatives)
+        )
+        yes = Confirmation(self.request.request_id, offer.number, accepted.choice, event.signature)
+        # From here on it is as any signed offer: the taker's signature is still to come.
+        state = replace(self, phase=MakerPhase.OFFERED, offer=replace(offer, alternatives=signed), answer=yes)
+        return state, (state._tell(yes),)
 
     def _agreed(self, alternative: Alternative, at: float) -> Step:
         accepted, offer = self.accepted, self.offer
@@ -344,3 +361,7 @@ class MakerState:
             return self, ()
         deal, effects = self.deal.step(event)
         return replace(self, deal=deal), effects
+
+
+def _is_same(one: Acceptance, other: Acceptance) -> bool:
+    return (one.number, one.choice) == (other.number, other.choice)

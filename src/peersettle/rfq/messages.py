@@ -213,7 +213,7 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """Taker to maker: this alternative, with the taker's signature over it."""
+    """Taker to maker: this alternative, with the taker's signature over it; without, where a last look comes first."""
 
     request_id: str
     number: int
@@ -224,7 +224,8 @@ class Acceptance:
         _check_id(self.request_id)
         uint(self.number, "number", 32)
         uint(self.choice, "choice", 8)
-        _check_signature(self.signature)
+        if self.signature:
+            _check_signature(self.signature)
 
 
 @dataclass(frozen=True, slots=True)

@@ -257,7 +257,8 @@ class TakerState:
             raise NegotiationError(f"the acceptance is not signed by {self.request.taker}")
         state = replace(self, accepted=event, note="")
         if not alternative.signature:
-            return replace(state, phase=TakerPhase.LAST_LOOK), (state._acceptance(),)
+            state = replace(state, phase=TakerPhase.LAST_LOOK)
+            return state, (state._acceptance(),)
         return state._agreed(alternative.signature, event.at)
 
     def _confirmed(self, event: Received, message: Confirmation) -> Step:
@@ -268,8 +269,7 @@ class TakerState:
         document = document_of(self.request, offer.maker, alternative)
         if message.choice != self.accepted.choice or not is_signature_of(document, offer.maker, message.signature):
             raise ProtocolError(f"{event.peer} confirms with a signature that is not {offer.maker}'s")
-        state, effects = self._agreed(message.signature, event.at)
-        return state, effects[1:]  # it has our acceptance
+        return self._agreed(message.signature, event.at)
 
     def _agreed(self, makers: bytes, at: float) -> Step:
         accepted = self.accepted
@@ -285,15 +285,17 @@ class TakerState:
             at,
             ours_first=self.request.submitter is Side.TAKER,
         )
-        return replace(self, phase=TakerPhase.DEAL, deal=deal), (self._acceptance(), *effects)
+        state = replace(self, phase=TakerPhase.DEAL, deal=deal)
+        return state, (state._acceptance(), *effects)
 
     def _acceptance(self) -> Send:
         accepted = self.accepted
         assert accepted is not None
         offer, alternative = self._alternative(accepted.peer, accepted.number, accepted.choice)
-        message = Acceptance(self.request.request_id, accepted.number, accepted.choice, accepted.signature)
-        until = alternative.deadline if alternative.signature else offer.expires_at
-        return Send(accepted.peer, message, until)
+        # Our signature lets the maker settle: it stays here until the maker's is, too.
+        signature = accepted.signature if self.deal is not None else b""
+        message = Acceptance(self.request.request_id, accepted.number, accepted.choice, signature)
+        return Send(accepted.peer, message, offer.expires_at if self.deal is None else alternative.deadline)
 
     def _alternative(self, peer: str, number: int, choice: int) -> tuple[Offer, Alternative]:
         answer = self.answers.get(peer)
