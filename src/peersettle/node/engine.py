@@ -69,6 +69,8 @@ _INWARD: Final = (Price, Decide)
 _LOOK_EVERY: Final = 0.25
 """Seconds between looks at the chain while something is watched."""
 _LOOK_SELDOM: Final = 2.0
+_MOST_OVER: Final = 20_000
+"""Negotiations that are over and not forgotten: a request that comes again late is not a new one."""
 _ORDER: Final = (Standing.FINAL, Standing.INCLUDED, Standing.WAITING, Standing.RETIRED, Standing.ABSENT)
 _log = structlog.get_logger("peersettle.node")
 
@@ -116,6 +118,7 @@ class Engine:
         self._clock = clock or SystemClock()
         self._look_every = look_every
         self._live: dict[str, _Live] = {}
+        self._over: dict[str, None] = {}
         self._timers: list[tuple[float, str]] = []
         self._alarm = asyncio.Event()
         self._news = asyncio.Event()
@@ -132,6 +135,8 @@ class Engine:
         """
         self._peers = peers
         self._courier = Courier(peers, self._clock)
+        over = await asyncio.to_thread(self._store.negotiations.list, limit=_MOST_OVER, is_over=True)
+        self._over.update((record.key, None) for record in reversed(over))
         unfinished = await asyncio.to_thread(self._store.negotiations.unfinished, self._chain_id)
         for record, texts in unfinished:
             state = read_back(event_of(text) for text in texts)
@@ -243,9 +248,9 @@ class Engine:
         key = key_of(Side.MAKER, message.request_id, peer)
         live = self._live.get(key)
         if live is None:
-            if await asyncio.to_thread(self._store.negotiations.get, key) is not None:
-                return  # it is over; whatever this is, it comes too late
-            if await asyncio.to_thread(self._store.negotiations.get, message.request_id) is not None:
+            if key in self._over:
+                return  # whatever this is, it comes too late
+            if not isinstance(message, Request) and await self._is_over(key, message.request_id):
                 return
             live = self._live.setdefault(key, _Live(key, Side.MAKER, peer))
         try:
@@ -256,6 +261,11 @@ class Engine:
             raise
 
     # Inside
+
+    async def _is_over(self, *keys: str) -> bool:
+        """Whether one of these is on record. Those of requests are remembered for as long as it matters."""
+        found = [await asyncio.to_thread(self._store.negotiations.get, key) for key in keys]
+        return any(record is not None for record in found)
 
     async def _handle(self, live: _Live, event: Event) -> None:
         async with live.lock:
@@ -276,7 +286,7 @@ class Engine:
             live.state = state
             self._set_timer(live)
             if state.is_over:
-                self._live.pop(live.key, None)
+                self._forget(live.key)
             self._news.set()
         self.hub.tell(Change(live.key, live.side, state, event))
         self._act(live, effects)
@@ -289,6 +299,12 @@ class Engine:
         except BaseException:  # cancelled: it may be on disk, or not
             live.is_doubtful = True
             raise
+
+    def _forget(self, key: str) -> None:
+        self._live.pop(key, None)
+        self._over[key] = None
+        if len(self._over) > _MOST_OVER:
+            del self._over[next(iter(self._over))]
 
     def _note_failure(self, live: _Live, written: asyncio.Future[None]) -> None:
         if not written.cancelled() and (error := written.exception()) is not None:
@@ -474,7 +490,7 @@ class Engine:
             return False
         documents = [document for _, _, found in watched.values() for document in found]
         sights = await asyncio.to_thread(self._settler.look, documents)
-        for live, status, found in watched.values():
+        for live, status, found in watched.values() if sights else ():
             seen = [(sights[digest], n) for n, document in enumerate(found) if (digest := document.digest) in sights]
             if not seen:
                 continue
