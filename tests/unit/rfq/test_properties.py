@@ -125,6 +125,9 @@ class Driver:
                 case Price() | Decide():
                     self.asked = effect
 
+    def is_alive(self):
+        return self.up
+
     def submit(self, document):
         at = self.world.chain.now
         if self.world.chain.standing(document) in (Standing.INCLUDED, Standing.FINAL):
@@ -140,11 +143,13 @@ class Driver:
         if self.state is None or not self.up:
             return
         for choice, document in enumerate(self.state.watched()):
+            if not self.is_alive():
+                return
             standing = self.world.chain.standing(document)
             if standing is Standing.WAITING and self.state.status != "settled":
                 continue
             self.handle(Seen(standing, "0x" + document.digest.hex(), choice, self.world.chain.now))
-            if not self.up or standing in (Standing.INCLUDED, Standing.FINAL):
+            if standing in (Standing.INCLUDED, Standing.FINAL):
                 return
 
 
