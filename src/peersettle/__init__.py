@@ -2,7 +2,8 @@
 
 The public API is what `__all__` names, and what the modules `peersettle.errors`, `peersettle.trades`,
 `peersettle.reports`, `peersettle.pricing`, `peersettle.signing`, `peersettle.chain`, `peersettle.bindings`,
-`peersettle.oracle` and `peersettle.store` name in theirs.
+`peersettle.oracle`, `peersettle.store` and `peersettle.api` name in theirs. `connect` reaches a node of ours, and
+`peersettle.chain.connect` a chain.
 A part is loaded when it is first asked for, so that `import peersettle` is instant.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from peersettle.api import Peer, connect
     from peersettle.bindings import MarginDesk, Oracle, Settlement, Token
     from peersettle.chain import (
         Anvil,
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
         RpcWalletView,
         SettlementTracker,
         TransactionSender,
-        connect,
         deploy,
         deploy_margin,
         deploy_oracle,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     __version__: str
 
 _HOME = {
+    "api": ("Peer", "connect"),
     "bindings": ("MarginDesk", "Oracle", "Settlement", "Token"),
     "chain": (
         "Anvil",
@@ -65,7 +67,6 @@ _HOME = {
         "RpcWalletView",
         "SettlementTracker",
         "TransactionSender",
-        "connect",
         "deploy",
         "deploy_margin",
         "deploy_oracle",
@@ -135,6 +136,9 @@ __all__ = [
     "RpcWalletView",
     "check_swap",
     "check_trade",
+    # who trades
+    "Peer",
+    "connect",
     # what is settled
     "Anvil",
     "Chain",
@@ -146,7 +150,6 @@ __all__ = [
     "Store",
     "Token",
     "TransactionSender",
-    "connect",
     "deploy",
     "embedded",
     "fund",

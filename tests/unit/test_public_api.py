@@ -26,6 +26,7 @@ PUBLIC = [
     "Netting",
     "NotSettleable",
     "Oracle",
+    "Peer",
     "PeerSettleError",
     "Problem",
     "ProblemCode",

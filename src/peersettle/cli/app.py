@@ -22,13 +22,16 @@ from peersettle.cli.commands import (
     demo,
     deploy,
     doctor,
+    export,
     instruments,
     keeper,
     keys,
     margin,
+    node,
     oracle,
     quotes,
     replay,
+    rfq,
     settlement,
     trades,
 )
@@ -43,7 +46,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 1 unexpected or a failed check, 2 input, 3 signature, 4 would not settle, "
-    "5 key or signer, 6 configuration, 7 local record, 8 chain, 9 reverted (nothing moved), 130 interrupted.",
+    "5 key or signer, 6 configuration, 7 local record, 8 chain, 9 reverted (nothing moved), "
+    "10 no peer or no node, 130 interrupted.",
 )
 
 
@@ -85,6 +89,13 @@ app.command()(settlement.check)
 app.command()(settlement.settle)
 app.command()(settlement.cancel)
 app.command()(trades.trades)
+app.add_typer(export.app, name="export")
+app.command()(node.node)
+app.command()(node.make)
+app.command()(rfq.rfq)
+app.command()(rfq.quotes)
+app.command()(rfq.positions)
+app.command()(rfq.peers)
 app.add_typer(oracle.app, name="oracle")
 app.add_typer(margin.app, name="margin")
 app.add_typer(account.app, name="account")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from peersettle.bindings.amounts import leg_text
 from peersettle.bindings.settling import ENDED, is_used
-from peersettle.cli.amounts import leg_text
 from peersettle.cli.desk import Desk
 from peersettle.cli.documents import STRANGER, deadline, legs_of
 from peersettle.errors import ChainError

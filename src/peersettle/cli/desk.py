@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from peersettle.cli.amounts import Token, TokenBook
+from peersettle.bindings.amounts import TokenBook, token_book
 from peersettle.cli.failures import keep_secret
 from peersettle.cli.passwords import read_password
-from peersettle.cli.positions import PositionBook
 from peersettle.config import Settings
-from peersettle.errors import ConfigError, InvalidDocument, InvalidField, NotDeployed
+from peersettle.errors import ConfigError, InvalidDocument, NotDeployed
 from peersettle.signing import KeySigner, KeyStore, RemoteSigner, Signer
 from peersettle.trades import Document, Domain
 from peersettle.types import Address, address
@@ -121,25 +120,15 @@ class Desk:
     @cached_property
     def tokens(self) -> TokenBook:
         """Tokens by the names of the deployment and, before those, of the settings."""
-        named = {**self.deployment.tokens, **self.settings.tokens_on(self.chain.chain_id)}
-        ledger = self.deployment.ledger
-        positions = PositionBook(ledger, lambda: self.margin.markets) if ledger else None
-        return TokenBook(named, self._read_token, positions)
+        named = self.settings.tokens_on(self.chain.chain_id)
+        return token_book(self.chain, self.deployment, lambda: self.margin.markets, named)
 
     @property
     def tracker(self) -> SettlementTracker:
         """Follows settlements to finality."""
         from peersettle.chain import Finality, SettlementTracker
 
-        wanted = self.settings.chain
-        finality = None
-        if wanted.safe_depth is not None or wanted.finalized_depth is not None:
-            usual = Finality()
-            finality = Finality(
-                tags=False,
-                safe_depth=usual.safe_depth if wanted.safe_depth is None else wanted.safe_depth,
-                finalized_depth=(usual.finalized_depth if wanted.finalized_depth is None else wanted.finalized_depth),
-            )
+        finality = Finality.of(self.settings.chain)
         return SettlementTracker(self.chain, self.store, self.deployment.settlement, finality=finality)
 
     @cached_property
@@ -214,10 +203,3 @@ class Desk:
             f"but here is {ours.settlement} on chain {ours.chain_id}",
             next_step="point chain.url and paths.deployments at the chain and contract that it names",
         )
-
-    def _read_token(self, where: Address) -> Token:
-        binding = self.token(where)
-        decimals = binding.decimals()
-        if decimals is None:
-            raise InvalidField("token", where, "it has no code, or does not say its decimals")
-        return Token(where, binding.symbol(), decimals)

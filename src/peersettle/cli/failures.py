@@ -1,7 +1,8 @@
 """What a failure says: its message, what to do next, and its exit code. Nothing secret gets through.
 
 Exit codes: 0 done · 1 unexpected, or a check that failed · 2 input · 3 signature · 4 would not settle · 5 key
-or signer · 6 configuration · 7 local record · 8 chain · 9 reverted, nothing moved · 130 interrupted.
+or signer · 6 configuration · 7 local record · 8 chain · 9 reverted, nothing moved · 10 no peer, or no
+node · 130 interrupted.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ _NEXT: Final[tuple[tuple[type[PeerSettleError], str], ...]] = (
         "is the node running? `peersettle chain up --anvil` starts one; else check chain.url",
     ),
     (errors.RpcError, "see `peersettle doctor`"),
+    (errors.NegotiationError, "see where it stands: peersettle quotes KEY"),
+    (errors.NetworkError, "see `peersettle peers`: is the other side running?"),
     (errors.ChainError, "see `peersettle doctor`"),
 )
 _KEY_LIKE: Final = re.compile(r"(?<![0-9A-Fa-f])(0x)?[0-9A-Fa-f]{64}(?![0-9A-Fa-f])")

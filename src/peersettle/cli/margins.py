@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from peersettle.cli.amounts import Token
+from peersettle.bindings.amounts import Token
 from peersettle.cli.desk import Desk
 from peersettle.errors import InputError, InvalidField, Reverted, SourceError
 from peersettle.risk.instruments import expiry

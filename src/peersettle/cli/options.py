@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -15,3 +16,27 @@ PasswordFileOption = Annotated[
 ]
 DocumentArgument = Annotated[Path, typer.Argument(help="A signed quote or trade (JSON).", metavar="FILE")]
 OutOption = Annotated[Path | None, typer.Option("--out", "-o", help="Where to write the document.", metavar="FILE")]
+LimitOption = Annotated[
+    str | None,
+    typer.Option(help="With a KEY: the most to pay, or the least to get, for each unit.", metavar="PRICE"),
+]
+
+_KEY: Final = re.compile("[0-9a-f]{4,32}")
+
+
+def is_key(given: Path) -> bool:
+    """Whether an argument is the key of a request rather than a file's name."""
+    return _KEY.fullmatch(str(given)) is not None and not given.exists()
+
+
+def refuse(**options: object) -> None:
+    """Options that go with a file, given with the key of a request.
+
+    Raises:
+        InputError: there is one.
+    """
+    from peersettle.errors import InputError
+
+    given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value]
+    if given:
+        raise InputError(f"{', '.join(given)}: for files; a request is the running node's, which has its own signer")

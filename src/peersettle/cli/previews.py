@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from peersettle.bindings.positions import is_position
 from peersettle.cli.desk import Desk
 from peersettle.cli.margins import price_updates
-from peersettle.cli.positions import is_position
 from peersettle.errors import InputError, InvalidField, NotDeployed
 from peersettle.risk.instruments import CASH_ID, SERIES_BITS
 from peersettle.risk.margin import Preview, preview

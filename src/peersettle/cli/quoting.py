@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from peersettle.bindings.amounts import TokenBook
+from peersettle.bindings.positions import is_position
 from peersettle.bindings.settling import keep
-from peersettle.cli.amounts import TokenBook
 from peersettle.cli.desk import Desk
 from peersettle.cli.documents import legs_of, taker_of
-from peersettle.cli.positions import is_position
 from peersettle.cli.trade_file import read_trade
 from peersettle.errors import InputError, NotDeployed, NotSettleable
 from peersettle.signing import Signer, sign_as

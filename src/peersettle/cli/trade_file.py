@@ -32,8 +32,8 @@ import tomllib
 from pathlib import Path
 from typing import Any, Final
 
-from peersettle.cli.amounts import TokenBook
-from peersettle.cli.positions import is_position
+from peersettle.bindings.amounts import TokenBook
+from peersettle.bindings.positions import is_position
 from peersettle.config import parse_duration
 from peersettle.errors import InvalidDocument, InvalidField
 from peersettle.trades import Leg, LegKind, Trade

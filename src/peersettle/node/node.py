@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from peersettle.bindings.settling import SettlementDesk
+from peersettle.bindings.settling import SettlementDesk, Updates
 from peersettle.chain.sender import TransactionSender
 from peersettle.chain.tracker import Finality, SettlementTracker
 from peersettle.network import Contact, Identity, Peers, Rules, Transport
@@ -41,6 +42,8 @@ class Node:
     Args:
         strategy: what answers requests; without one they are declined.
         finality: how deep a block must be; as the chain says when not given.
+        updates: oracle updates that go in front of a trade of positions; without, somebody else keeps prices fresh.
+        exclusive: keeps other programs with the same key and record from sending while we do.
     """
 
     def __init__(
@@ -57,6 +60,8 @@ class Node:
         rules: Rules | None = None,
         finality: Finality | None = None,
         sub_account: int = 0,
+        updates: Updates | None = None,
+        exclusive: Callable[[], AbstractContextManager[None]] = nullcontext,
         clock: Clock | None = None,
     ) -> None:
         self.chain: Final = chain
@@ -69,8 +74,9 @@ class Node:
         self._strategy = strategy
         self._sub_account = sub_account
         tracker = SettlementTracker(chain, store, deployment.settlement, finality=finality)
-        desk = SettlementDesk(chain, deployment, store, tracker, margin=margin)
-        self._settler = Settler(chain, store, desk, tracker, TransactionSender(chain, signer, store), signer)
+        desk = SettlementDesk(chain, deployment, store, tracker, margin=margin, updates=updates)
+        sender = TransactionSender(chain, signer, store)
+        self._settler = Settler(chain, store, desk, tracker, sender, signer, exclusive)
         self.peers: Final = Peers(
             transport,
             Identity(self.domain, (signer,)),
@@ -97,6 +103,8 @@ class Node:
         *,
         strategy: Strategy | None = None,
         transport: Transport | None = None,
+        updates: Updates | None = None,
+        exclusive: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> Node:
         """As the settings say; over libp2p unless another transport is given.
 
@@ -119,6 +127,8 @@ class Node:
             rules=Rules.of(network),
             finality=Finality.of(settings.chain),
             sub_account=settings.node.sub_account,
+            updates=updates,
+            exclusive=exclusive,
         )
 
     @property

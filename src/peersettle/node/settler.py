@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -46,7 +47,11 @@ class Sight:
 
 
 class Settler:
-    """All methods ask the chain and may take a while: they are for threads. One caller submits at a time."""
+    """All methods ask the chain and may take a while: they are for threads. One caller submits at a time.
+
+    Args:
+        exclusive: keeps other programs with the same key and record from sending meanwhile.
+    """
 
     def __init__(
         self,
@@ -56,6 +61,7 @@ class Settler:
         tracker: SettlementTracker,
         sender: TransactionSender,
         signer: Signer,
+        exclusive: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._chain = chain
         self._store = store
@@ -63,6 +69,7 @@ class Settler:
         self._tracker = tracker
         self._sender = sender
         self._signer = signer
+        self._exclusive = exclusive
         self._lock = threading.Lock()
         self._seen_to: int | None = None
         self._seen_head = ""
@@ -74,7 +81,7 @@ class Settler:
             NotNow: something stands in the way; it may go away.
             RpcUnavailable: the node does not answer.
         """
-        with self._lock:
+        with self._alone():
             try:
                 record, sent = self._desk.submit(document, self._signer, self._sender)
             except NotSettleable as error:
@@ -95,7 +102,7 @@ class Settler:
         Raises:
             PeerSettleError: it cannot be.
         """
-        with self._lock:
+        with self._alone():
             if is_used(document, self._desk.view()):
                 return
             settlement = self._desk.settlement
@@ -112,9 +119,14 @@ class Settler:
         Raises:
             RpcError: the node does not answer.
         """
-        with self._lock:
+        with self._alone():
             self._sender.resume()
         self._desk.discover(list(documents))
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with self._lock, self._exclusive():
+            yield
 
     def look(self, documents: Iterable[Document]) -> dict[bytes, Sight]:
         """Where each document stands, by digest; nothing where there is no new block since the last look.

@@ -17,6 +17,13 @@ COMMANDS = [
     "settle",
     "cancel",
     "trades",
+    "export",
+    "node",
+    "make",
+    "rfq",
+    "quotes",
+    "positions",
+    "peers",
     "doctor",
     "config",
 ]
@@ -29,6 +36,9 @@ HEAVY = (
     "pydantic",
     "coincurve",
     "rich",
+    "aiohttp",
+    "fastapi",
+    "numpy",
     "peersettle.trades",
 )
 
@@ -50,7 +60,14 @@ print([name for name in {HEAVY!r} if name in sys.modules])
 
 @pytest.mark.parametrize(
     "command",
-    [*([name] for name in COMMANDS), ["keys", "new"], ["keys", "import"], ["chain", "up"], ["config", "show"]],
+    [
+        *([name] for name in COMMANDS),
+        ["keys", "new"],
+        ["keys", "import"],
+        ["chain", "up"],
+        ["config", "show"],
+        ["export", "trades"],
+    ],
     ids=" ".join,
 )
 def test_every_command_explains_itself(user, command):

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from peersettle.cli.amounts import Token, TokenBook, flows
+from peersettle.bindings.amounts import Token, TokenBook
+from peersettle.cli.flows import flows
 from peersettle.cli.trade_file import read_trade
 from peersettle.errors import InputError, InvalidDocument, InvalidField
 from peersettle.trades import Domain, LegKind, Quote, SignedTrade, Swap

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from peersettle.cli.invocation import Invocation, invocation
-from peersettle.cli.options import DocumentArgument, KeyOption, OutOption, PasswordFileOption
+from peersettle.cli.options import KeyOption, LimitOption, OutOption, PasswordFileOption, is_key, refuse
 
 if TYPE_CHECKING:
     from peersettle.trades import Document
@@ -111,21 +111,44 @@ def quote(
 
 def accept(
     context: typer.Context,
-    document: DocumentArgument,
+    document: Annotated[
+        Path,
+        typer.Argument(help="A signed quote or trade (JSON); or the key of a request, see rfq.", metavar="FILE|KEY"),
+    ],
+    peer: Annotated[str | None, typer.Argument(help="With a KEY: whose quote; else the best.", metavar="PEER")] = None,
     key: KeyOption = None,
     password_file: PasswordFileOption = None,
     out: OutOption = None,
     send: Annotated[bool, typer.Option("--send", help="Settle it at once, as the one who sends.")] = False,
+    choice: Annotated[
+        int | None, typer.Option(help="With a KEY: which of the peer's alternatives, from 0.", min=0)
+    ] = None,
+    limit: LimitOption = None,
+    wait: Annotated[
+        str | None, typer.Option(help="With a KEY: until included, safe or finalized.", metavar="STEP")
+    ] = None,
 ) -> None:
-    """Verify a quote or trade, show what you give and get, and sign your side of it."""
+    """Verify a quote or trade, show what you give and get, and sign your side of it.
+
+    With the KEY of a request, the running node accepts a quote and settles it.
+    """
     from peersettle.bindings.settling import keep
     from peersettle.cli.commands.settlement import show_settled
     from peersettle.cli.documents import read_document, role_of, verify, write_document
     from peersettle.cli.quoting import assert_alive
     from peersettle.cli.settling import settle_document
+    from peersettle.errors import InputError
     from peersettle.signing import sign_as
 
     run = invocation(context)
+    if is_key(document):
+        from peersettle.cli.negotiating import accept_quote
+
+        refuse(key=key, password_file=password_file, out=out, send=send)
+        accept_quote(run, str(document), peer, choice, limit, wait)
+        return
+    if peer is not None or choice is not None or limit is not None or wait is not None:
+        raise InputError(f"{document} is a file; PEER, --choice, --limit and --wait go with the key of a request")
     given = read_document(document)
     run.desk.assert_ours(given)
     verify(given, run.desk.view())
@@ -145,7 +168,7 @@ def accept(
 
 def show_flows(run: Invocation, document: Document, party: Address) -> None:
     """What a party gives and gets."""
-    from peersettle.cli.amounts import flows
+    from peersettle.cli.flows import flows
 
     for flow in flows(document, party, run.desk.tokens):
         verb, side = ("you give", "to") if flow.gives else ("you get ", "from")
@@ -161,8 +184,8 @@ def _show_written(
     salt_path: Path | None = None,
 ) -> None:
     from peersettle.cli import quoting
-    from peersettle.cli.amounts import flows
     from peersettle.cli.documents import deadline, missing_signatures
+    from peersettle.cli.flows import flows
 
     problems = quoting.own_problems(run.desk, document, party)
     needed = quoting.approvals_needed(document, problems, run.desk.tokens, party, key)

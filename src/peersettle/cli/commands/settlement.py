@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from peersettle.cli.invocation import Invocation, invocation
-from peersettle.cli.options import DocumentArgument, KeyOption, PasswordFileOption
+from peersettle.cli.options import DocumentArgument, KeyOption, PasswordFileOption, is_key, refuse
 
 if TYPE_CHECKING:
     from peersettle.cli.settling import Outcome
@@ -80,13 +80,19 @@ def settle(
 
 def cancel(
     context: typer.Context,
-    document: Annotated[Path | None, typer.Argument(help="A quote of yours, or a trade.", metavar="FILE")] = None,
+    document: Annotated[
+        Path | None,
+        typer.Argument(help="A quote of yours, or a trade; or the key of a request, see rfq.", metavar="FILE|KEY"),
+    ] = None,
     word: Annotated[str | None, typer.Option(help="Nonce word of your quotes.")] = None,
     mask: Annotated[str | None, typer.Option(help="Bits of the word to cancel, as 0x… or decimal.")] = None,
     key: KeyOption = None,
     password_file: PasswordFileOption = None,
 ) -> None:
-    """Cancel a quote at once, or give 60 seconds' notice for a trade. Or many quotes: --word and --mask."""
+    """Cancel a quote at once, or give 60 seconds' notice for a trade. Or many quotes: --word and --mask.
+
+    With the KEY of a request, the running node wants it no more.
+    """
     from peersettle.cli import settling
     from peersettle.cli.documents import read_document
     from peersettle.errors import InputError
@@ -94,6 +100,12 @@ def cancel(
     run = invocation(context)
     if (document is None) == (word is None or mask is None):
         raise InputError("give a FILE, or both --word and --mask")
+    if document is not None and is_key(document):
+        from peersettle.cli.negotiating import cancel_request
+
+        refuse(key=key, password_file=password_file)
+        cancel_request(run, str(document))
+        return
     given = read_document(document) if document else None
     signer = run.desk.signer(key, password_file)
     with run.out.working("cancelling"):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from peersettle.cli.amounts import Token, TokenBook, leg_text
-from peersettle.cli.positions import PositionBook, is_position
+from peersettle.bindings.amounts import Token, TokenBook, leg_text
+from peersettle.bindings.positions import PositionBook, is_position
 from peersettle.cli.trade_file import read_trade
 from peersettle.errors import InvalidDocument, InvalidField
 from peersettle.risk.instruments import CASH_ID, Market

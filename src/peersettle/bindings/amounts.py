@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from peersettle.cli.documents import legs_of
-from peersettle.cli.positions import PositionBook
+from peersettle.bindings.positions import PositionBook
 from peersettle.errors import InputError, InvalidField
-from peersettle.trades import Document, Leg, LegKind
+from peersettle.trades import Leg, LegKind
 from peersettle.types import Address, address, from_units, to_units
+
+if TYPE_CHECKING:
+    from peersettle.chain.client import Chain
+    from peersettle.chain.deployments import Deployment
+    from peersettle.risk.instruments import Market
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,11 @@ class TokenBook:
             next_step="give its address, or name it in the settings: [tokens.CHAIN_ID] SYMBOL = ADDRESS",
         )
 
+    @property
+    def named(self) -> tuple[Token, ...]:
+        """The tokens that have a name here."""
+        return tuple(self.at(where) for where in dict.fromkeys(self._named.values()))
+
     def at(self, where: Address) -> Token:
         """The token at an address."""
         if where not in self._known:
@@ -77,23 +87,6 @@ class TokenBook:
         return token, to_units(parts[0].replace("_", ""), token.decimals, field)
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """One thing that a party gives or gets."""
-
-    gives: bool
-    counterparty: Address
-    text: str
-
-
-def flows(document: Document, party: Address, book: TokenBook) -> tuple[Flow, ...]:
-    """What a party gives and gets, in human units. A stranger is taken for an open quote's taker."""
-    legs = legs_of(document, party)
-    gives = [Flow(True, leg.receiver, leg_text(leg, book)) for leg in legs if leg.giver == party]
-    gets = [Flow(False, leg.giver, leg_text(leg, book)) for leg in legs if leg.receiver == party]
-    return (*gives, *gets)
-
-
 def leg_text(leg: Leg, book: TokenBook) -> str:
     """What a leg moves, in human units."""
     match leg.kind:
@@ -109,3 +102,26 @@ def leg_text(leg: Leg, book: TokenBook) -> str:
             if book.positions is not None and book.positions.shows(leg):
                 return book.positions.show(leg.id, leg.lots)
             return f"{leg.lots} lots of series {leg.id} on {leg.token}"
+
+
+def token_book(
+    chain: Chain,
+    deployment: Deployment,
+    markets: Callable[[], tuple[Market, ...]],
+    named: Mapping[str, Address] | None = None,
+) -> TokenBook:
+    """Tokens by the names of the deployment and, before those, by others; the chain is asked for what is found.
+
+    `markets` gives those of the deployment's ledger, where it has one.
+    """
+    from peersettle.bindings.token import Token as Contract
+
+    def read(where: Address) -> Token:
+        contract = Contract(chain, where)
+        decimals = contract.decimals()
+        if decimals is None:
+            raise InvalidField("token", where, "it has no code, or does not say its decimals")
+        return Token(where, contract.symbol(), decimals)
+
+    positions = PositionBook(deployment.ledger, markets) if deployment.ledger else None
+    return TokenBook({**deployment.tokens, **(named or {})}, read, positions)
