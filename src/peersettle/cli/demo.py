@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
 from peersettle.cli import demo_margin, demo_oracle
 from peersettle.cli import demo_scenes as scenes
+from peersettle.cli.demo_nodes import Nodes, Traded
 from peersettle.cli.demo_world import PEERS, Deviation, World, build_world
 from peersettle.cli.margins import money
 from peersettle.cli.output import Output
 from peersettle.cli.replays import progress, short, show, write
 from peersettle.errors import InputError
+from peersettle.rfq import Decline
 from peersettle.types import from_units
 
 BENCH: Final = Path("build/bench.json")
@@ -54,11 +57,8 @@ def _play(out: Output, world: World) -> dict[str, Any]:
     out.line(f"  Settlement at {world.settlement.address}")
     before = world.balances()
 
-    _heading(out, "2", "Spot: USDC against WETH, both move or neither")
-    with out.working("settling three quotes"):
-        gas = scenes.spot_swaps(world)
-    out.line("  maker and taker give Settlement a standing allowance, as who trades all day does")
-    out.done("the maker signed quotes as files; the taker sent two, a third party the one both had signed")
+    _heading(out, "2", "Spot, between two nodes: each a process with a key, a store and a port of its own")
+    gas, spot, decline = _spot(out, world)
 
     _heading(out, "3", "Four parties, four legs, one transaction")
     with out.working("settling a trade of four legs"):
@@ -98,7 +98,7 @@ def _play(out: Output, world: World) -> dict[str, Any]:
         out.line(f"    the contract:   reverts with {refusal.contract!r}")
 
     _heading(out, "7", "Margin accounts: a call against a premium, a forward, and their expiry")
-    with out.working("deploying the Ledger, trading, and letting a week pass"):
+    with out.working("deploying the Ledger, trading between the nodes, and letting a week pass"):
         margin = demo_margin.play(world, stage)
     _show_margin(out, margin)
     world.assert_balances()
@@ -126,12 +126,45 @@ def _play(out: Output, world: World) -> dict[str, Any]:
             "peers": figures,
             "peers_source": source,
         },
+        "nodes": {
+            "trades": {what: traded.to_json() for what, traded in (spot | margin.trades).items()},
+            "declined": {"code": decline.code, "text": decline.text},
+        },
         "oracle": {"address": oracle, "rounds": [told.to_json() for told in rounds]},
         "margin": margin.to_json(),
         "trades_netted": len(day),
         "replay": {"report": str(report), **short(crash)},
         "refused": [{"what": r.what, "here": r.here, "contract": r.contract} for r in refusals],
     }
+
+
+def _spot(out: Output, world: World) -> tuple[list[scenes.Gas], dict[str, Traded], Decline]:
+    """Three trades, and a request that comes to nothing."""
+    spot = {}
+    with Nodes(world) as nodes:
+        with out.working("starting the two nodes"):
+            scenes.allow_all_day(world)
+            nodes.listen()
+        for line in nodes.lines():
+            out.line(f"  {line}")
+        out.line("  they give Settlement a standing allowance, as who trades all day does; nobody is between them")
+        for what, traded in scenes.spot_trades(nodes):
+            _show_said(out, traded.said)
+            spot[what] = traded
+        gas = [scenes.Gas(what, traded.receipt.gas_used) for what, traded in spot.items()]
+        spot["maker killed"] = killed = scenes.killed_maker(nodes)
+        _show_said(out, killed.said)
+        said, decline = nodes.declined(nodes.request(nodes.item("WETH", "50", buy=True)))
+        _show_said(out, said)
+    out.line()
+    out.done(f"{len(spot)} trades, agreed between two processes and settled, each once, whoever was killed")
+    return gas, spot, decline
+
+
+def _show_said(out: Output, said: Iterable[str]) -> None:
+    out.line()
+    for line in said:
+        out.line(f"  {line}")
 
 
 def _crash(out: Output) -> dict[str, Any]:
@@ -158,9 +191,12 @@ def _show_margin(out: Output, told: demo_margin.Told) -> None:
     call, forward = told.instruments
     out.line(f"  Ledger at {told.ledger}; an account is an owner and a number, and nothing is listed by anybody")
     out.line(
-        f"  the taker buys {demo_margin.CALLS} {call} for {demo_margin.PREMIUM} USDC from its wallet, and sells "
-        f"{demo_margin.FORWARDS} {forward}"
+        f"  the maker's node prices {call} and {forward}"
+        " from the oracle's spot and surface; premiums go from wallet to wallet"
     )
+    for traded in told.trades.values():
+        _show_said(out, traded.said)
+    out.line()
     rows = [(m.who, money(m.cash), money(m.equity), money(m.maintenance), money(m.initial)) for m in told.margins]
     columns = ("account", "cash", "equity", "maintenance", "initial")
     out.table("", columns, rows, right=",".join(columns[1:]))
@@ -204,7 +240,7 @@ def _show_end(out: Output, summary: dict[str, Any], where: Path) -> None:
     out.line()
     out.done(f"every balance is what the signed documents say; {summary['seconds']} s")
     count = summary["record"]["documents"]
-    out.line(f"  the record is in {where}: {count} signed documents as JSON, peersettle.db, summary.json")
+    out.line(f"  the record is in {where}: {count} signed documents as JSON, peersettle.db, nodes, summary.json")
     out.line("  the keys are gone with this process")
     verdicts = summary["replay"]["verdicts"]
     held = sum(one["holds"] and one["checks"] > 0 for one in verdicts)

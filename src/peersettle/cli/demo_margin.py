@@ -6,14 +6,15 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from peersettle.cli.demo_nodes import Nodes, Traded
 from peersettle.cli.demo_oracle import FEED, Stage
 from peersettle.cli.demo_scenes import Gas
 from peersettle.cli.demo_world import Deviation, Peer, World
 from peersettle.reports import Feed, SurfaceReport, SurfaceSlice
+from peersettle.rfq import Asset, Item
 from peersettle.risk.instruments import Instrument, Kind, expiry, next_day
 from peersettle.risk.parameters import MarketTerms, RiskParameters
-from peersettle.signing import sign_as
-from peersettle.trades import Leg, LegKind, SignedTrade, Trade
+from peersettle.trades import LegKind
 from peersettle.types import WAD, Account, from_units, to_units
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ PARAMETERS: Final = RiskParameters.from_percentages(
 )
 PRICE, FIXING, STRIKE = "2101", "2200", 2_100
 VOLATILITY: Final = 0.8
-CALLS, FORWARDS, PREMIUM = "10", "5", "900"
+CALLS, FORWARDS = "10", "5"
 DEPOSITS: Final = {"maker": (("USDC", "20000"), ("WETH", "4")), "taker": (("USDC", "20000"),)}
 POOL: Final = "2000000"
 _HOUR: Final = 3_600
@@ -61,6 +62,7 @@ class Told:
 
     ledger: str
     instruments: tuple[str, str]
+    trades: dict[str, Traded]
     margins: tuple[Margin, ...]
     fixing: str
     paid_out: dict[str, str]
@@ -91,23 +93,28 @@ def play(world: World, stage: Stage) -> Told:
     Raises:
         Deviation: an account has something else than it must have.
     """
-    scene = _Scene(world, stage, _deploy(world, stage))
-    maker, taker = world.peers["maker"], world.peers["taker"]
-    scene.open_accounts()
-    call, forward = scene.instruments()
-    lots = (scene.market.to_lots(CALLS), scene.market.to_lots(FORWARDS))
-    premium = Leg(taker.address, maker.address, LegKind.ERC20, world.tokens["USDC"].address, 0, to_units(PREMIUM, 6))
-    ledger = scene.desk.ledger.address
-    option = Leg.position(maker.address, taker.address, ledger, call.move_id, lots[0])
-    first = scene.trade("call-against-premium", (option, premium))
-    second = scene.trade("forward", (Leg.position(taker.address, maker.address, ledger, forward.move_id, lots[1]),))
+    with Nodes(world, strategy="spread") as nodes:  # they load while the contracts are deployed
+        scene = _Scene(world, stage, _deploy(world, stage))
+        maker, taker = world.peers["maker"], world.peers["taker"]
+        scene.open_accounts()
+        call, forward = scene.instruments()
+        lots = (scene.market.to_lots(CALLS), scene.market.to_lots(FORWARDS))
+        nodes.listen((call, forward))
+        trades = {
+            "call": scene.trade(nodes, "call-against-premium", call, lots[0], buy=True),
+            "forward": scene.trade(nodes, "forward", forward, lots[1], buy=False),
+        }
     margins = tuple(scene.margin(peer) for peer in (maker, taker))
     settled = scene.expire(call.day)
     fixing = scene.desk.risk.fixing(0, call.day)
     scene.assert_settled(fixing, lots)
-    gas = [Gas("call against a premium, series new", first.gas_used), Gas("forward", second.gas_used)]
-    gas.append(Gas("two accounts settled at expiry", settled.gas_used))
-    return Told(ledger, (call.name, forward.name), margins, from_units(fixing, 18), scene.pay_out(), gas)
+    gas = [
+        Gas("call against a premium, series new", trades["call"].receipt.gas_used),
+        Gas("forward", trades["forward"].receipt.gas_used),
+        Gas("two accounts settled at expiry", settled.gas_used),
+    ]
+    ledger = scene.desk.ledger.address
+    return Told(ledger, (call.name, forward.name), trades, margins, from_units(fixing, 18), scene.pay_out(), gas)
 
 
 def smile(when: int, now: int, volatility: float = VOLATILITY) -> SurfaceSlice:
@@ -189,28 +196,15 @@ class _Scene:
         broker.send(self.desk.oracle.update_surface(signed, self.stage.reporters))
         return Instrument(self.market, day, STRIKE, Kind.CALL), Instrument(self.market, day, STRIKE, Kind.FORWARD)
 
-    def trade(self, name: str, legs: tuple[Leg, ...]) -> Receipt:
-        """Signed by both, sent by the taker; what is stale is refreshed in the same transaction."""
-        world, pair = self.world, (self.world.peers["maker"], self.world.peers["taker"])
-        parties = (pair[0].address, pair[1].address)
-        trade = Trade(parties, legs, 7_000, 1 << len(name), 0, world.chain.now() + _HOUR)
-        signed = SignedTrade(world.domain, trade)
-        for peer in pair:
-            signed = sign_as(peer.signer, signed)
-        world.record(signed, name)
-        plan = self.desk.plan(
-            world.settlement.settle(signed),
-            pair[1].address,
-            [Account(party) for party in parties],
-            anybodys=True,
-            trading=[leg.id for leg in legs if leg.kind is LegKind.POSITION],
-        )
-        if len(plan.calls) != 1:
+    def trade(self, nodes: Nodes, name: str, instrument: Instrument, lots: int, *, buy: bool) -> Traded:
+        """Agreed between the nodes, sent by the taker's; what is stale is refreshed in the same transaction."""
+        taker, chain = self.world.peers["taker"].address, self.world.chain
+        asset = Asset(LegKind.POSITION, self.desk.ledger.address, instrument.move_id)
+        before = chain.nonce(taker)
+        traded = nodes.trade(name, nodes.request(Item(asset, lots, buy)))
+        if chain.nonce(taker) != before + 1:
             raise Deviation("a trade that all have signed took more than one transaction")
-        receipt = pair[1].sender.send(plan.calls[0])
-        world.moved(leg for leg in legs if leg.kind is LegKind.ERC20)
-        world.assert_balances()
-        return receipt
+        return traded
 
     def margin(self, peer: Peer) -> Margin:
         account = Account(peer.address)

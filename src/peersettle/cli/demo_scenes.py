@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from peersettle.cli.demo_nodes import Nodes, Traded
 from peersettle.cli.demo_world import Deviation, Peer, World
 from peersettle.errors import BadSignature, NonceUsed, Reverted, SignatureError
+from peersettle.rfq import Side
 from peersettle.signing import sign_as
 from peersettle.trades import (
     Document,
@@ -51,21 +54,25 @@ class Refusal:
     contract: str
 
 
-def spot_swaps(world: World) -> list[Gas]:
-    """Delivery versus payment: WETH against USDC, taken by its taker twice, then sent by a third party."""
-    taker, broker = world.peers["taker"], world.peers["broker"]
+def spot_trades(nodes: Nodes) -> Iterator[tuple[str, Traded]]:
+    """Delivery versus payment: WETH against USDC, each trade with the name of its gas, when it has settled."""
+    part = nodes.request(nodes.item("WETH", "4", buy=True), partial=True)
+    yield "swap, first of its nonce word", nodes.trade("spot-0", part, part=5_000)
+    yield "swap", nodes.trade("spot-1", nodes.request(nodes.item("WETH", "1", buy=False)))
+    relayed = nodes.request(nodes.item("WETH", "2", buy=False), submitter=Side.MAKER)
+    yield "swap, relayed", nodes.trade("spot-2", relayed)
+
+
+def killed_maker(nodes: Nodes) -> Traded:
+    """A trade that the maker has signed, was killed before it could hear it accepted, and settles all the same."""
+    request = nodes.request(nodes.item("WETH", "1", buy=True), submitter=Side.MAKER)
+    return nodes.trade("spot-killed", request, kill_maker=True)
+
+
+def allow_all_day(world: World) -> None:
+    """A standing allowance of who trades all day."""
     for name in ("maker", "taker"):
         world.allow(name, {"USDC": UINT256_MAX, "WETH": UINT256_MAX})
-    first = _quote(world, 0, "2500", "1")
-    second = _quote(world, 1, "2510", "1")
-    third = sign_as(taker.signer, _quote(world, 2, "2520", "1"))
-    for number, quote in enumerate((first, second, third)):
-        world.record(quote, f"spot-{number}")
-    return [
-        Gas("swap, first of its nonce word", world.settle(first, taker).gas_used),
-        Gas("swap", world.settle(second, taker).gas_used),
-        Gas("swap, relayed", world.settle(third, broker).gas_used),
-    ]
 
 
 def four_legs(world: World) -> tuple[Gas, list[str]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from peersettle.bindings.amounts import Token
 from peersettle.bindings.settling import keep
-from peersettle.cli.amounts import Token
 from peersettle.cli.documents import write_document
 from peersettle.errors import PeerSettleError
 from peersettle.signing import KeySigner
@@ -41,11 +42,12 @@ class Deviation(PeerSettleError):
 
 @dataclass
 class Peer:
-    """One who trades: a key of its own, which never leaves this process."""
+    """One who trades: a key of its own, which nobody sees but this process and the peer's own node."""
 
     name: str
     signer: KeySigner
     sender: TransactionSender
+    secret: bytes = field(repr=False)
 
     @property
     def address(self) -> Address:
@@ -150,9 +152,10 @@ def build_world(directory: Path) -> World:
     store = Store.open(directory / "peersettle.db")
     peers = {}
     for name in PEERS:
-        signer = KeySigner.random()
+        secret = secrets.token_bytes(32)
+        signer = KeySigner(secret)
         fund(chain, signer.address, 10**20)
-        peers[name] = Peer(name, signer, TransactionSender(chain, signer, store))
+        peers[name] = Peer(name, signer, TransactionSender(chain, signer, store), secret)
     deployer = peers["maker"].sender
     deployment = deploy(chain, deployer, directory=directory, demo_tokens=TOKENS)
     tokens = {symbol: Token(deployment.tokens[symbol], symbol, decimals) for _, symbol, decimals in TOKENS}

@@ -37,6 +37,13 @@ def test_the_demo_settles_nets_and_refuses(away_from_home):
     assert [told["confirmed"] for told in rounds] == ["2501.1", "2501.7", "2501.7", "2502.2", "2502.2", "2101"]
     assert [told["candidate"] for told in rounds] == [None, None, "250.1", None, "2101", None]
     assert gas["oracle, a round of three"] == min(told["gas"] for told in rounds)
+    nodes = said["nodes"]
+    swaps = ["swap, first of its nonce word", "swap", "swap, relayed", "maker killed"]
+    assert list(nodes["trades"]) == [*swaps, "call", "forward"]
+    for traded in nodes["trades"].values():
+        assert 0 < traded["firm_ms"] < traded["block_ms"]
+    assert any("SIGKILL" in line for line in nodes["trades"]["maker killed"]["said"])
+    assert nodes["declined"] == {"code": "too_large", "text": "at most 5 WETH at once"}
     margin = said["margin"]
     assert [item["peer"] for item in margin["margins"]] == ["maker", "taker"]
     for item in margin["margins"]:
@@ -48,7 +55,7 @@ def test_the_demo_settles_nets_and_refuses(away_from_home):
 
     record = user.home / "record"
     documents = sorted((record / "documents").iterdir())
-    assert len(documents) == said["record"]["documents"] == 57
+    assert len(documents) == said["record"]["documents"] == 58
     for path in documents:
         load(path.read_text()).verify()
     assert json.loads((record / "summary.json").read_text()) == said
