@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import heapq
 import secrets
+from collections import Counter
 from collections.abc import Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import structlog
 
-from peersettle.errors import NegotiationError, PeerSettleError, RpcError, StoreError
+from peersettle.errors import NegotiationError, PeerRefused, PeerSettleError
 from peersettle.node.courier import Courier
 from peersettle.node.hub import Change, Hub
 from peersettle.node.settler import NotNow, Settler
@@ -32,6 +34,7 @@ from peersettle.rfq import (
     MakerState,
     Message,
     Negotiation,
+    Offered,
     Price,
     Received,
     Refused,
@@ -69,6 +72,10 @@ _INWARD: Final = (Price, Decide)
 _LOOK_EVERY: Final = 0.25
 """Seconds between looks at the chain while something is watched."""
 _LOOK_SELDOM: Final = 2.0
+_VOID_AGAIN: Final = 10.0
+MOST_OF_PEER: Final = 500
+"""Requests of one peer that are not over; more are refused."""
+MOST_LIVE: Final = 20_000
 _MOST_OVER: Final = 20_000
 """Negotiations that are over and not forgotten: a request that comes again late is not a new one."""
 _ORDER: Final = (Standing.FINAL, Standing.INCLUDED, Standing.WAITING, Standing.RETIRED, Standing.ABSENT)
@@ -90,11 +97,41 @@ class _Live:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
+class Promises(Protocol):
+    """Counts what is offered and agreed."""
+
+    def reserve(self, key: str, request: Request, offered: Offered) -> None:
+        """This is about to be offered."""
+        ...
+
+    def note(self, change: Change) -> None:
+        """A negotiation has come further."""
+        ...
+
+    def drop(self, key: str) -> None:
+        """It was not offered after all."""
+        ...
+
+
+class _Nothing:
+    """Counts nothing."""
+
+    def reserve(self, key: str, request: Request, offered: Offered) -> None:
+        """As `Promises`."""
+
+    def note(self, change: Change) -> None:
+        """As `Promises`."""
+
+    def drop(self, key: str) -> None:
+        """As `Promises`."""
+
+
 class Engine:
     """The negotiations of one node. All methods belong to one asyncio loop.
 
     Args:
         quoter: answers as a maker; without one every request is declined.
+        promises: told at once of all that is offered and agreed, so that limits count it.
     """
 
     def __init__(
@@ -106,6 +143,7 @@ class Engine:
         signer: Signer,
         *,
         quoter: Quoter | None = None,
+        promises: Promises | None = None,
         clock: Clock | None = None,
         look_every: float = _LOOK_EVERY,
     ) -> None:
@@ -117,6 +155,9 @@ class Engine:
         self._quoter = quoter
         self._clock = clock or SystemClock()
         self._look_every = look_every
+        self._promises: Promises = promises or _Nothing()
+        self._submitting = ThreadPoolExecutor(1, "submitting")
+        self._of_peer: Counter[str] = Counter()
         self._live: dict[str, _Live] = {}
         self._over: dict[str, None] = {}
         self._timers: list[tuple[float, str]] = []
@@ -127,11 +168,11 @@ class Engine:
         self._courier: Courier | None = None
         self.hub: Final = Hub()
 
-    async def start(self, peers: Peers) -> None:
-        """Read back what is not finished, and go on with it. `peers` must listen already, or soon.
+    async def load(self, peers: Peers) -> None:
+        """Read back what is not finished. Nothing is said or done before `start`, but messages may come.
 
         Raises:
-            StoreError: what was written cannot be read.
+            StoreError: the store cannot be read.
         """
         self._peers = peers
         self._courier = Courier(peers, self._clock)
@@ -139,15 +180,24 @@ class Engine:
         self._over.update((record.key, None) for record in reversed(over))
         unfinished = await asyncio.to_thread(self._store.negotiations.unfinished, self._chain_id)
         for record, texts in unfinished:
-            state = read_back(event_of(text) for text in texts)
+            try:
+                state = read_back(event_of(text) for text in texts)
+            except Exception:  # one that cannot be read must not keep the others from going on
+                _log.exception("a negotiation cannot be read back", key=record.key)
+                continue
             live = _Live(record.key, Side(record.side), record.peer, state, record.last_number + 1)
             self._live[record.key] = live
+            self._of_peer[live.peer] += 1
             self._set_timer(live)
+            self._promises.note(Change(live.key, live.side, state, event_of(texts[-1])))
+
+    async def start(self) -> None:
+        """Go on with what is not finished."""
         watched = [document for live in self._live.values() if live.state for document in live.state.watched()]
         self._spawn(self._resume(watched))
         for live in list(self._live.values()):
-            assert live.state is not None
-            self._act(live, live.state.resumed())
+            if live.state is not None:
+                self._act(live, live.state.resumed())
         self._spawn(self._keep_time())
         self._spawn(self._watch())
 
@@ -157,6 +207,7 @@ class Engine:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._submitting.shutdown(wait=False, cancel_futures=True)
         if self._courier is not None:
             await self._courier.close()
         self.hub.tell(None)
@@ -252,13 +303,15 @@ class Engine:
                 return  # whatever this is, it comes too late
             if not isinstance(message, Request) and await self._is_over(key, message.request_id):
                 return
+            if self._of_peer[peer] >= MOST_OF_PEER or len(self._live) >= MOST_LIVE:
+                raise PeerRefused("too many requests of yours, or of all, are not over", code="busy")
             live = self._live.setdefault(key, _Live(key, Side.MAKER, peer))
+            self._of_peer[peer] += 1
         try:
             await self._handle(live, event)
-        except BaseException:
+        finally:
             if live.state is None:
-                self._live.pop(key, None)
-            raise
+                self._forget_unborn(live)
 
     # Inside
 
@@ -268,9 +321,19 @@ class Engine:
         return any(record is not None for record in found)
 
     async def _handle(self, live: _Live, event: Event) -> None:
+        # Whole, even where the caller is cancelled: what is on disk must be done.
+        await asyncio.shield(asyncio.ensure_future(self._step(live, event)))
+
+    async def _step(self, live: _Live, event: Event) -> None:
         async with live.lock:
             if live.is_doubtful:
                 await self._read_again(live)
+            if live.state is None and not _begins(event):
+                self._forget_unborn(live)  # its beginning was never written down
+                return
+            if live.state is not None and live.state.is_over:
+                self._forget(live.key)
+                return
             if live.state is None:
                 state, effects = begun(event)
             else:
@@ -288,7 +351,9 @@ class Engine:
             if state.is_over:
                 self._forget(live.key)
             self._news.set()
-        self.hub.tell(Change(live.key, live.side, state, event))
+            change = Change(live.key, live.side, state, event)
+            self._promises.note(change)
+        self.hub.tell(change)
         self._act(live, effects)
         if is_inward:  # what goes on inside need not wait; whoever told us does
             await self._until(written, live)
@@ -301,7 +366,11 @@ class Engine:
             raise
 
     def _forget(self, key: str) -> None:
-        self._live.pop(key, None)
+        live = self._live.pop(key, None)
+        if live is not None and live.side is Side.MAKER:
+            self._of_peer[live.peer] -= 1
+            if not self._of_peer[live.peer]:
+                del self._of_peer[live.peer]
         self._over[key] = None
         if len(self._over) > _MOST_OVER:
             del self._over[next(iter(self._over))]
@@ -310,6 +379,23 @@ class Engine:
         if not written.cancelled() and (error := written.exception()) is not None:
             live.is_doubtful = True
             _log.error("an event could not be written down", key=live.key, why=str(error))
+            self._spawn(self._mend(live))
+
+    async def _mend(self, live: _Live) -> None:
+        """Let go of what has not begun, on disk, after all."""
+        async with live.lock:
+            if live.is_doubtful:
+                try:
+                    await self._read_again(live)
+                except PeerSettleError:
+                    return  # at its next event
+            if live.state is None:
+                self._forget_unborn(live)
+
+    def _forget_unborn(self, live: _Live) -> None:
+        if self._live.pop(live.key, None) is not None and live.side is Side.MAKER:
+            self._of_peer[live.peer] -= 1
+            self._promises.drop(live.key)
 
     async def _read_again(self, live: _Live) -> None:
         """After a failure only the disk tells what has happened."""
@@ -371,7 +457,7 @@ class Engine:
                 case Submit(document):
                     self._spawn(self._submit(live, document))
                 case Void(document):
-                    self._spawn(self._void(document))
+                    self._spawn(self._void(live, document))
 
     async def _announce(self, request: Request) -> None:
         assert self._peers is not None
@@ -387,17 +473,33 @@ class Engine:
         now = self._clock.now()
         if self._quoter is None:
             await self._later(live, Declined("no_maker", "this node makes no prices", now))
+            return
+        if self._quoter.is_slow:
+            event = await asyncio.to_thread(self._quoter.price, state, now)
         else:
-            await self._later(live, self._quoter.price(state, now))
+            event = self._quoter.price(state, now)
+        if isinstance(event, Offered):
+            # Counted before anybody else is answered, not when it is on disk.
+            self._promises.reserve(live.key, state.request, event)
+        await self._later(live, event)
+        if isinstance(event, Offered) and (live.state is None or live.state.is_over or live.is_doubtful):
+            self._promises.drop(live.key)
 
     async def _decide(self, live: _Live, document: Document) -> None:
         state = live.state
         if isinstance(state, MakerState) and state.phase is MakerPhase.LAST_LOOK and self._quoter is not None:
-            await self._later(live, self._quoter.decide(state, document, self._clock.now()))
+            decide, now = self._quoter.decide, self._clock.now()
+            if self._quoter.is_slow:
+                event = await asyncio.to_thread(decide, state, document, now)
+            else:
+                event = decide(state, document, now)
+            await self._later(live, event)
 
     async def _submit(self, live: _Live, document: Document) -> None:
         try:
-            tx_hash = await asyncio.to_thread(self._settler.submit, document)
+            # In a thread of its own: those that wait their turn must not take all the threads there are.
+            loop = asyncio.get_running_loop()
+            tx_hash = await loop.run_in_executor(self._submitting, self._settler.submit, document)
         except NotNow as error:
             await self._later(live, Refused(error.code, error.message[:500], self._clock.now()))
         except PeerSettleError as error:
@@ -407,11 +509,16 @@ class Engine:
             await self._later(live, Submitted(tx_hash, self._clock.now()))
             self._news.set()
 
-    async def _void(self, document: Document) -> None:
-        try:
-            await asyncio.to_thread(self._settler.cancel, document)
-        except PeerSettleError as error:
-            _log.warning("an offer could not be cancelled on chain", why=error.message)
+    async def _void(self, live: _Live, document: Document) -> None:
+        while live.key in self._live:
+            try:
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(self._submitting, self._settler.cancel, document)
+            except PeerSettleError as error:
+                _log.warning("an offer could not be cancelled on chain yet", why=error.message)
+                await self._clock.sleep(_VOID_AGAIN)
+            else:
+                return
 
     async def _later(self, live: _Live, event: Event) -> None:
         """An event of our own. Where it cannot be written down it has not happened."""
@@ -419,7 +526,7 @@ class Engine:
             await self._handle(live, event)
         except NegotiationError as error:
             _log.error("an answer does not fit", key=live.key, why=error.message)
-        except StoreError as error:
+        except PeerSettleError as error:
             _log.error("an event is lost", key=live.key, event=type(event).__name__, why=error.message)
 
     async def _sign(self, document: Document) -> bytes:
@@ -448,7 +555,7 @@ class Engine:
             while self._timers and self._timers[0][0] <= now:
                 due, key = heapq.heappop(self._timers)
                 live = self._live.get(key)
-                if live is not None and live.due == due:
+                if live is not None and live.due == due and live.state is not None:
                     await self._later(live, Ticked(self._clock.now()))
                     if live.due == due and key in self._live:  # nothing came of it: not again at once
                         heapq.heappush(self._timers, (now + 1.0, key))
@@ -470,7 +577,7 @@ class Engine:
             self._news.clear()
             try:
                 eager = await self._look()
-            except RpcError as error:
+            except PeerSettleError as error:
                 _log.warning("the chain was not reached", why=error.message)
                 eager = False
             except Exception:
@@ -510,6 +617,10 @@ class Engine:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("a task failed", exc_info=error)
+
+
+def _begins(event: Event) -> bool:
+    return isinstance(event, Begun) or (isinstance(event, Received) and isinstance(event.message, Request))
 
 
 async def _first(*works: Coroutine[Any, Any, Any]) -> None:

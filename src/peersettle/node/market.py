@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +15,7 @@ from peersettle.errors import ChainError
 from peersettle.making import Book, No, Price, Spot, Tally, TokenView, promise_of, value
 from peersettle.making.book import CASH_UNITS, COLLATERAL_UNITS, Promise
 from peersettle.pricing import Surface
-from peersettle.rfq import Asset, MakerPhase, MakerState, TakerState
+from peersettle.rfq import Alternative, Asset, MakerState, Offered, Request
 from peersettle.risk.instruments import CASH_ID, SERIES_BITS, expiry, next_day
 from peersettle.trades import LegKind
 from peersettle.types import WAD, ZERO_ADDRESS, Account, Address
@@ -61,6 +61,7 @@ class MarketDesk:
         self._margin = margin
         self._clock = clock
         self._tally = Tally()
+        self._counted: dict[str, str] = {}
         self._book = Book(clock.now(), {})
 
     async def start(self) -> None:
@@ -69,6 +70,7 @@ class MarketDesk:
         Raises:
             ChainError: the node does not answer.
         """
+        await asyncio.to_thread(_warm)
         await asyncio.to_thread(self._read_tokens)
         await self._refresh(surfaces=True)
 
@@ -92,32 +94,54 @@ class MarketDesk:
         """What is known now."""
         return replace(self._book, now=self._clock.now(), inventory=self._tally.inventory())
 
+    def reserve(self, key: str, request: Request, offered: Offered) -> None:
+        """Count an offer that is about to be made."""
+        promise = self._promise(request, offered.alternatives)
+        if promise is not None:
+            self._tally.offer(key, promise)
+            self._counted[key] = "offered"
+
+    def drop(self, key: str) -> None:
+        """It was not made after all."""
+        self._tally.drop(key)
+        self._counted.pop(key, None)
+
     def note(self, change: Change) -> None:
-        """Count what a negotiation promises."""
+        """Count what a negotiation promises: all alternatives, since the taker may settle any until one is in a block.
+        What is in a block is read from the chain."""
+        try:
+            self._note(change)
+        except Exception:  # counting must not keep a negotiation from going on
+            _log.exception("a promise could not be counted", key=change.key)
+
+    def _note(self, change: Change) -> None:
         state = change.state
-        if state.is_over:
-            self._tally.drop(change.key)  # what was settled is read from the chain
-        elif state.deal is not None:
-            promise = self._promise(state, agreed=True)
-            if promise is not None and state.status == "agreed":
-                self._tally.agree(change.key, promise)
-        elif isinstance(state, MakerState) and state.phase is MakerPhase.OFFERED and not state.withdrawn:
-            promise = self._promise(state, agreed=False)
-            if promise is not None:
-                self._tally.offer(change.key, promise)
+        if not isinstance(state, MakerState) or state.offer is None:
+            return
+        counted = "over" if state.is_over or state.status == "settled" else "agreed" if state.deal else "offered"
+        if self._counted.get(change.key) == counted:
+            return
+        self._counted[change.key] = counted
+        if counted == "over":
+            self._tally.drop(change.key)
+            if state.is_over:
+                del self._counted[change.key]
+            return
+        promise = self._promise(state.request, state.offer.alternatives)
+        if promise is None:
+            return
+        if state.deal is not None:
+            self._tally.agree(change.key, promise)
+        else:
+            self._tally.offer(change.key, promise)
 
     # Inside
 
-    def _promise(self, state: MakerState | TakerState, *, agreed: bool) -> Promise | None:
-        if not isinstance(state, MakerState) or state.offer is None:
-            return None
-        valuation = value(state.request, self.book())
+    def _promise(self, request: Request, alternatives: Sequence[Alternative]) -> Promise | None:
+        valuation = value(request, self.book())
         if isinstance(valuation, No):
             return None
-        chosen = state.offer.alternatives
-        if agreed and state.accepted is not None:
-            chosen = (chosen[state.accepted.choice],)
-        return promise_of(state.request, [Price(item.price, item.part) for item in chosen], valuation)
+        return promise_of(request, [Price(item.price, item.part) for item in alternatives], valuation)
 
     async def _refresh(self, *, surfaces: bool) -> None:
         spots, found, holdings, room = await asyncio.to_thread(self._read, surfaces)
@@ -198,6 +222,13 @@ class MarketDesk:
         except ChainError:
             return None  # it must be refreshed first
         return int(health.equity) - int(health.initial)
+
+
+def _warm() -> None:
+    """Load the kernels, which takes a second, before the first request waits for it."""
+    from peersettle.pricing import black76
+
+    black76.greeks(1.0, 1.0, 1.0, 1.0, True)
 
 
 def _expiries(now: int) -> list[int]:

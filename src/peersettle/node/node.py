@@ -164,15 +164,16 @@ class Node:
             self._settler,
             self.signer,
             quoter=quoter,
+            promises=self._market,
             clock=self._clock,
         )
         bans = await asyncio.to_thread(self.store.peers.bans, self._clock.now())
         self.peers.limits.load({ban.peer: ban.until for ban in bans})
         if self._market is not None:
-            self._tasks.append(asyncio.create_task(self._note_changes(self._market)))
             self._tasks.append(asyncio.create_task(self._market.run()))
+        await self._engine.load(self.peers)  # before anybody is heard
         await self.peers.start()
-        await self._engine.start(self.peers)
+        await self._engine.start()
         _log.info("listening", peer=self.peers.card.peer, addresses=list(self.peers.card.listens))
 
     async def stop(self) -> None:
@@ -212,11 +213,3 @@ class Node:
 
     async def _on_message(self, peer: str, message: Message) -> None:
         await self.engine.on_message(peer, message)
-
-    async def _note_changes(self, market: MarketDesk) -> None:
-        with self.engine.hub.listen() as changes:
-            async for change in changes:
-                try:
-                    market.note(change)
-                except Exception:
-                    _log.exception("a promise could not be counted", key=change.key)

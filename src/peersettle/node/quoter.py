@@ -22,8 +22,9 @@ from peersettle.rfq import (
     Request,
     document_of,
 )
-from peersettle.signing import sign_message
+from peersettle.signing import DigestSigner, sign_message
 from peersettle.trades import Document, Quote
+from peersettle.types import ZERO_HASH
 
 if TYPE_CHECKING:
     from peersettle.making import Book
@@ -51,18 +52,26 @@ class Quoter:
         self._store = store
         self._sub_account = sub_account
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether signing waits for somebody else, so that it must not be done in the loop."""
+        return not isinstance(self._signer, DigestSigner)
+
     def price(self, state: MakerState, at: float) -> Event:
         """What the strategy answers to a request. Nothing is remembered of it here."""
         request = state.request
         inquiry = Inquiry(request, request.taker, state.firm, state.at)
         if request.taker == self._signer.address:
             return Declined("self", "the taker is the maker", at)
+        if request.terms != ZERO_HASH:
+            return Declined("terms", "we sign no terms that we have not seen", at)
         try:
             answer = self._strategy.quote(inquiry, self._book())
         except Exception:
             _log.exception("the strategy failed", request=request.request_id)
             return Declined("error", "the maker's strategy failed", at)
         if isinstance(answer, No):
+            _log.info("declined", request=request.request_id, code=answer.code, why=answer.detail or answer.text)
             return Declined(answer.code, answer.text, at)
         if not state.firm:
             first = answer.prices[0]

@@ -12,7 +12,7 @@ from peersettle.bindings.settling import ENDED, SettlementDesk, is_used
 from peersettle.chain.events import settled_in
 from peersettle.errors import NotSettleable, PeerSettleError, Reverted, RpcUnavailable
 from peersettle.rfq import Standing
-from peersettle.store import SettlementRecord, SettlementStatus
+from peersettle.store import SettlementStatus
 from peersettle.trades import Document, Problem, Quote
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ CERTAIN: Final = 60
 """Seconds of block time after a deadline, when it is taken for certain that no reorganisation brings it back."""
 _MOST_BLOCKS: Final = 2_000
 """That the node is asked for events of at once."""
+_AGAIN: Final = 32
+"""Blocks before the last look that are looked at again: a reorganisation may have changed them."""
+_MOST_KNOWN: Final = 10_000
 
 
 class NotNow(PeerSettleError):
@@ -73,6 +76,7 @@ class Settler:
         self._lock = threading.Lock()
         self._seen_to: int | None = None
         self._seen_head = ""
+        self._known: dict[str, tuple[bytes, ...]] = {}
 
     def submit(self, document: Document) -> str:
         """Send what settles it, unless that is done or on its way; the transaction's hash.
@@ -141,49 +145,58 @@ class Settler:
         self._follow(wanted.keys(), head.number)
         self._tracker.poll()
         records = self._store.settlements_of(self._chain.chain_id, wanted)
-        sights = {
-            digest: self._sight(document, records.get("0x" + digest.hex()), head.timestamp)
-            for digest, document in wanted.items()
-        }
-        self._seen_head = head.hash
+        sights: dict[bytes, Sight] = {}
+        late = []
+        for digest, document in wanted.items():
+            record = records.get("0x" + digest.hex())
+            if record is not None and record.status.has_settled:
+                final = record.status is SettlementStatus.FINALIZED
+                sights[digest] = Sight(Standing.FINAL if final else Standing.INCLUDED, record.tx_hash)
+            elif head.timestamp > _deadline(document) + CERTAIN:
+                late.append(document)
+            else:
+                sights[digest] = Sight(Standing.WAITING)
+        self._seen_head = "" if late else head.hash  # what is found now is followed at the next look
+        return sights | self._ended(late)
+
+    def _ended(self, documents: Iterable[Document]) -> dict[bytes, Sight]:
+        """What can be settled no more: it never was, or its nonce was used; unless it was, where nobody looked."""
+        view = self._desk.view()  # one for all: nonces share words
+        sights = {}
+        for document in documents:
+            digest = bytes(document.digest)
+            if not is_used(document, view):
+                sights[digest] = Sight(Standing.ABSENT)
+                continue
+            refused = self._desk.discover([document])
+            record = self._store.settlement(self._chain.chain_id, document.digest)
+            is_found = record is not None and record.status not in ENDED
+            sights[digest] = Sight(Standing.WAITING if is_found or refused else Standing.RETIRED)
         return sights
 
-    def _sight(self, document: Document, record: SettlementRecord | None, now: int) -> Sight:
-        if record is not None and record.status.has_settled:
-            final = record.status is SettlementStatus.FINALIZED
-            return Sight(Standing.FINAL if final else Standing.INCLUDED, record.tx_hash)
-        if now <= _deadline(document) + CERTAIN:
-            return Sight(Standing.WAITING)
-        if _is_agreed(document) and self._is_retired(document):
-            return Sight(Standing.RETIRED)
-        return Sight(Standing.ABSENT)
-
-    def _is_retired(self, document: Document) -> bool:
-        if not is_used(document, self._desk.view()):
-            return False
-        self._desk.discover([document])  # somebody may have settled it where we did not look
-        record = self._store.settlement(self._chain.chain_id, document.digest)
-        return record is None or record.status in ENDED
-
     def _follow(self, wanted: Collection[bytes], head: int) -> None:
-        """Track what others have settled, from their events since the last look."""
+        """Track what others have settled, from their events since the last look and a while before: blocks change."""
         first = head if self._seen_to is None else min(self._seen_to, head)
         settlement = self._desk.settlement.address
-        for start in range(first, head + 1, _MOST_BLOCKS):
+        for start in range(max(0, first - _AGAIN), head + 1, _MOST_BLOCKS):
             found = self._chain.logs(settlement, [], start, min(start + _MOST_BLOCKS - 1, head))
             for tx_hash in dict.fromkeys(tx_hash for _, tx_hash in found):
-                receipt = self._chain.receipt(tx_hash)
-                if receipt is None:
-                    continue
-                for digest in settled_in(receipt, settlement).digests:
-                    if bytes(digest) in wanted:
-                        self._tracker.track(digest, tx_hash)
-        self._seen_to = max(0, head - 1)  # one block again, in case of a small reorganisation
+                for digest in self._settled(tx_hash):
+                    if digest in wanted:
+                        self._tracker.track("0x" + digest.hex(), tx_hash)
+        self._seen_to = head
+
+    def _settled(self, tx_hash: str) -> tuple[bytes, ...]:
+        """The digests that a transaction has settled, wherever it is."""
+        if tx_hash not in self._known:
+            receipt = self._chain.receipt(tx_hash)
+            if receipt is None:
+                return ()
+            self._known[tx_hash] = tuple(map(bytes, settled_in(receipt, self._desk.settlement.address).digests))
+            if len(self._known) > _MOST_KNOWN:
+                del self._known[next(iter(self._known))]
+        return self._known[tx_hash]
 
 
 def _deadline(document: Document) -> int:
     return document.swap.deadline if isinstance(document, Quote) else document.trade.deadline
-
-
-def _is_agreed(document: Document) -> bool:
-    return bool(document.taker_signature) if isinstance(document, Quote) else not document.missing

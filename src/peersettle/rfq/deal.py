@@ -72,8 +72,10 @@ class Deal:
                     after = replace(after, phase=DealPhase.SUBMITTED)
                 return after, (told,) if is_news else ()
             case Received(_, Submission(_, tx_hash), at) if self.phase is DealPhase.AGREED:
-                # Theirs may be lost, or a lie: our turn comes all the same.
-                return replace(self, phase=DealPhase.SUBMITTED, tx_hash=tx_hash, submit_at=at + STAND_BY), ()
+                # Theirs may be lost, or a lie: our turn comes all the same, and no later than it would have.
+                turn = at + max(0.0, min(STAND_BY, (self.deadline - at) / 2))
+                turn = turn if self.submit_at is None else min(turn, self.submit_at)
+                return replace(self, phase=DealPhase.SUBMITTED, tx_hash=tx_hash, submit_at=turn), ()
             case Received(_, Trouble(_, _, text), _) if self.phase is DealPhase.AGREED:
                 return replace(self, problem=text), ()
             case Refused(code, text, at) if self.phase in (DealPhase.AGREED, DealPhase.SUBMITTED):

@@ -27,6 +27,7 @@ from peersettle.rfq.events import (
     Withdrawn,
 )
 from peersettle.rfq.messages import (
+    MAX_REQUEST_LIFE,
     Acceptance,
     Alternative,
     Ask,
@@ -87,6 +88,8 @@ class MakerState:
     withdrawn: bool = False
     accepted: Acceptance | None = None
     deal: Deal | None = None
+    choice: int = 0
+    """Which alternative the deal is."""
 
     @classmethod
     def begun(cls, event: Received) -> Step:
@@ -102,6 +105,8 @@ class MakerState:
         if event.at >= request.expires_at:
             text = f"it expired {event.at - request.expires_at:.0f} s ago by the maker's clock"
             return state._declined("expired", text)
+        if request.expires_at > event.at + MAX_REQUEST_LIFE:
+            return state._declined("life", f"requests are kept for {MAX_REQUEST_LIFE} s at most")
         return state, state._pricing()
 
     def step(self, event: Event) -> Step:
@@ -126,7 +131,7 @@ class MakerState:
                 return self._withdrawn()
             case Ticked(at) if self.deal is None:
                 return self._ticked(at), ()
-            case Seen() if self.phase is MakerPhase.OFFERED:
+            case Seen() if self.phase is MakerPhase.OFFERED or self._is_another(event):
                 return self._seen(event)
         return self._in_deal(event)
 
@@ -138,7 +143,8 @@ class MakerState:
             return self._pricing()
         if self.phase is MakerPhase.LAST_LOOK:
             return (self._deciding(),)
-        return (*self._again(), *(self.deal.resumed() if self.deal is not None else ()))
+        void = (Void(self._document(0)),) if self.phase is MakerPhase.OFFERED and self.withdrawn else ()
+        return (*self._again(), *void, *(self.deal.resumed() if self.deal is not None else ()))
 
     # What callers read
 
@@ -168,9 +174,14 @@ class MakerState:
         return None
 
     def watched(self) -> tuple[Document, ...]:
-        """What the chain may settle: by alternative, until something is agreed."""
+        """What the chain may settle, by alternative."""
         if self.deal is not None:
-            return () if self.deal.phase.is_over else (self.deal.document,)
+            if self.deal.phase.is_over:
+                return ()
+            # The others are signed, too, and the taker may settle one of them instead.
+            documents = list(self._documents)
+            documents[self.choice] = self.deal.document
+            return tuple(documents)
         if self.phase is MakerPhase.OFFERED and self._is_signed:
             return self._documents
         return ()
@@ -191,7 +202,8 @@ class MakerState:
         return self._documents[choice]
 
     def _tell(self, message: Message) -> Send:
-        until = self.request.expires_at
+        """Whoever asks and does not listen is not run after: only an offer, and what follows, is said again."""
+        until = 0
         if self.offer is not None:
             until = max(until, *(item.deadline for item in self.offer.alternatives))
         return Send(self.peer, message, until)
@@ -212,9 +224,11 @@ class MakerState:
         try:
             said = Offer(self.request.request_id, number, address(event.maker), event.alternatives, event.expires_at)
             state = replace(self, phase=MakerPhase.OFFERED, offer=said, answer=said, withdrawn=False)
-            _ = state._documents
+            kinds = {type(document) for document in state._documents}
         except InputError as error:
             raise NegotiationError(f"the strategy offers what cannot be settled: {error}") from error
+        if len(kinds) > 1:
+            raise NegotiationError("a swap beside a trade: their nonces would not exclude each other")
         unsigned = [item for item in said.alternatives if not item.signature]
         if unsigned and (not self.request.last_look or len(unsigned) != len(said.alternatives)):
             raise NegotiationError("an offer must be signed, unless the taker allows a last look")
@@ -318,7 +332,7 @@ class MakerState:
             ours_first=self.request.submitter is Side.MAKER,
         )
         said = Confirmation(self.request.request_id, offer.number, accepted.choice, alternative.signature)
-        state = replace(self, phase=MakerPhase.DEAL, deal=deal, answer=said)
+        state = replace(self, phase=MakerPhase.DEAL, deal=deal, answer=said, choice=accepted.choice)
         return state, (state._tell(said), *effects)
 
     def _withdrawn(self) -> Step:
@@ -354,7 +368,13 @@ class MakerState:
             ours_first=False,
         )
         deal, effects = deal.step(event)
-        return replace(self, phase=MakerPhase.DEAL, deal=deal), effects
+        return replace(self, phase=MakerPhase.DEAL, deal=deal, choice=event.choice), effects
+
+    def _is_another(self, event: Event) -> bool:
+        """Whether the taker has settled another alternative than it has told us."""
+        if not isinstance(event, Seen) or self.deal is None or self.deal.phase.is_over:
+            return False
+        return event.choice != self.choice and event.standing in (Standing.INCLUDED, Standing.FINAL)
 
     def _in_deal(self, event: Event) -> Step:
         if self.deal is None:

@@ -23,6 +23,12 @@ MAX_ITEMS: Final = 15
 """A trade has at most 16 legs, and one is the price's."""
 MAX_ALTERNATIVES: Final = 8
 MAX_TEXT: Final = 500
+MAX_LIFE: Final = 86_400
+"""Seconds that an offer may be open, or be settled after it is made."""
+MAX_REQUEST_LIFE: Final = 3_600
+"""Seconds that a maker keeps a request."""
+MAX_OFFERS: Final = 64
+"""Of one peer to one request."""
 _ID: Final = re.compile("[0-9a-f]{32}")
 _CODE: Final = re.compile("[a-z][a-z_]{0,31}")
 
@@ -350,5 +356,6 @@ def _check_signature(value: bytes) -> None:
 def _check_reason(code: object, text: object) -> None:
     if not isinstance(code, str) or _CODE.fullmatch(code) is None:
         raise InvalidField("code", code, "one word in small letters")
-    if not isinstance(text, str) or len(text) > MAX_TEXT:
-        raise InvalidField("text", text, f"text of at most {MAX_TEXT} characters")
+    if not isinstance(text, str) or len(text) > MAX_TEXT or not text.isprintable():
+        # It is shown at a terminal: nothing that moves a cursor, and nothing that is no character.
+        raise InvalidField("text", text, f"printable text of at most {MAX_TEXT} characters")

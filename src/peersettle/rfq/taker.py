@@ -23,6 +23,8 @@ from peersettle.rfq.events import (
     Wanted,
 )
 from peersettle.rfq.messages import (
+    MAX_LIFE,
+    MAX_OFFERS,
     WHOLE,
     Acceptance,
     Alternative,
@@ -109,12 +111,13 @@ class TakerState:
         if isinstance(event, Accepted):
             return self._accept(event)
         if isinstance(event, Cancelled):
-            if self.phase is not TakerPhase.OPEN:
+            # While a last look is awaited our signature is still here.
+            if self.phase not in (TakerPhase.OPEN, TakerPhase.LAST_LOOK):
                 raise NegotiationError(f"the request cannot be cancelled any more: it is {self.status}")
             told = tuple(
                 Send(peer, Cancellation(self.request.request_id), self.request.expires_at) for peer in self._involved()
             )
-            return replace(self, phase=TakerPhase.CANCELLED), told
+            return replace(self, phase=TakerPhase.CANCELLED, accepted=None), told
         if isinstance(event, Ticked):
             if self.phase is TakerPhase.OPEN and event.at >= self.ends_at:
                 return replace(self, phase=TakerPhase.EXPIRED), ()
@@ -191,6 +194,8 @@ class TakerState:
         if self.peers and peer not in self.peers:
             raise ProtocolError(f"{peer} answers what it was not asked")
         answer = self.answers.get(peer, Answer())
+        if self.phase is not TakerPhase.OPEN and isinstance(message, Indication | Decline | Offer | Withdrawal):
+            return self, ()  # what was accepted stays as it was
         match message:
             case Indication():
                 if answer.offer is None and event.at < self.request.expires_at:
@@ -203,7 +208,7 @@ class TakerState:
                 if event.at >= message.expires_at or (answer.offer and message.number <= answer.offer.number):
                     return self, ()
                 return self._answered(peer, replace(answer, offer=message, decline=None)), ()
-            case Withdrawal(_, number):
+            case Withdrawal(_, number) if peer in self.answers:
                 return self._answered(peer, replace(answer, withdrawn=max(number, answer.withdrawn))), ()
             case Confirmation():
                 return self._confirmed(event, message)
@@ -220,16 +225,29 @@ class TakerState:
         return self, ()
 
     def _answered(self, peer: str, answer: Answer) -> TakerState:
-        if self.is_over or (peer not in self.answers and len(self.answers) >= MOST_ANSWERS):
-            return self
-        return replace(self, answers=MappingProxyType({**self.answers, peer: answer}))
+        answers = dict(self.answers)
+        if peer not in answers and len(answers) >= MOST_ANSWERS:
+            # Who offers something comes before who does not.
+            idle = next((other for other, known in answers.items() if known.offer is None), None)
+            if idle is None or answer.offer is None:
+                return self
+            del answers[idle]
+        answers[peer] = answer
+        return replace(self, answers=MappingProxyType(answers))
 
     def _check_offer(self, peer: str, offer: Offer, at: float) -> None:
+        if offer.number >= MAX_OFFERS:
+            raise ProtocolError(f"{peer} offers more than {MAX_OFFERS} times")
+        last = max(offer.expires_at, *(item.deadline for item in offer.alternatives))
+        if last > at + MAX_LIFE:
+            raise ProtocolError(f"{peer} offers for {last - at:.0f} s; at most {MAX_LIFE} s")
+        kinds = set()
         for alternative in offer.alternatives:
             try:
                 document = document_of(self.request, offer.maker, alternative)
             except InputError as error:
                 raise ProtocolError(f"{peer} offers what was not asked for: {error}") from error
+            kinds.add(type(document))
             if alternative.part != WHOLE and not self.request.partial:
                 raise ProtocolError(f"{peer} offers a part, which was not asked for")
             if alternative.deadline < offer.expires_at:
@@ -239,6 +257,8 @@ class TakerState:
                     raise ProtocolError(f"{peer} offers without a signature, and no last look was allowed")
             elif at < offer.expires_at and not is_signature_of(document, offer.maker, alternative.signature):
                 raise ProtocolError(f"{peer} offers with a signature that is not {offer.maker}'s")
+        if len(kinds) > 1:
+            raise ProtocolError(f"{peer} offers a swap beside a trade: their nonces would not exclude each other")
 
     def _wanted(self, event: Wanted) -> Step:
         answer = self.answers.get(event.peer)
