@@ -22,11 +22,11 @@ from pathlib import Path
 
 from peersettle.bindings import Token
 from peersettle.chain import Anvil, Chain, Deployment, FeePolicy, TransactionSender, connect, deploy, fund
-from peersettle.making import Price, Quotation
+from peersettle.making import Book, Inquiry, Price, Quotation
 from peersettle.network import Contact, Rules
 from peersettle.network.libp2p import Libp2pOptions, Libp2pTransport
 from peersettle.node.node import Node
-from peersettle.rfq import Asset, Item, Message, Offer, Request
+from peersettle.rfq import Asset, Item, Message, Offer, Request, TakerState
 from peersettle.signing import KeySigner
 from peersettle.store import Store
 from peersettle.trades import LegKind
@@ -44,10 +44,10 @@ PATIENT = Rules(direct_rate=100_000, direct_burst=100_000)
 class Fixed:
     """Two thousand a piece."""
 
-    def quote(self, inquiry, book):  # noqa: ARG002 (a strategy's signature)
+    def quote(self, inquiry: Inquiry, book: Book) -> Quotation:  # noqa: ARG002 (a strategy's signature)
         return Quotation((Price(inquiry.request.items[0].amount * 2_000 * USD // ETHER),), 30, 60)
 
-    def last_look(self, inquiry, price, book):  # noqa: ARG002
+    def last_look(self, inquiry: Inquiry, price: Price, book: Book) -> None:  # noqa: ARG002
         return None
 
 
@@ -104,7 +104,10 @@ class Taker:
             await self.node.engine.request(request, [self.maker])
             async with asyncio.timeout(60):
                 async for change in changes:
-                    if change.key == request.request_id and change.state.answers.get(self.maker, _NONE).offer:
+                    state = change.state
+                    if change.key != request.request_id or not isinstance(state, TakerState):
+                        continue
+                    if (answer := state.answers.get(self.maker)) is not None and answer.offer:
                         return change.key, time.perf_counter() - began
         raise AssertionError("the node has stopped")
 
@@ -119,13 +122,6 @@ class Taker:
                     if change.key == key and change.state.status in ("settled", "final"):
                         return time.perf_counter() - began
         raise AssertionError("the node has stopped")
-
-
-class _Nothing:
-    offer = None
-
-
-_NONE = _Nothing()
 
 
 class Silent:
@@ -147,7 +143,8 @@ async def quotes_per_second(url: str, home: Path, key: bytes, taker: Address) ->
 
     async with running(url, home, key, makes=True) as node:
         silent = Silent()
-        node.engine._courier._peers = silent
+        assert node.engine._courier is not None
+        setattr(node.engine._courier, "_peers", silent)  # noqa: B010 (a network of one)
         tokens = node.deployment.tokens
         weth, usd = (Asset(LegKind.ERC20, tokens[symbol]) for symbol in ("WETH", "USD"))
         now = int(time.time())

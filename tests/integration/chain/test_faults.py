@@ -119,7 +119,7 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     initialise = HttpTransport.__init__
 
     def quick(self: HttpTransport, url: str, **options: object) -> None:
-        initialise(self, url, **{**options, "sleep": pauses.append})  # type: ignore[arg-type]
+        initialise(self, url, **{**options, "sleep": pauses.append})
 
     monkeypatch.setattr(HttpTransport, "__init__", quick)
     return pauses

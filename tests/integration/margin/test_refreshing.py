@@ -80,7 +80,7 @@ def pair(stage):
         fund(stage.chain, signer.address, 10 * ETHER)
         stage.fund(signer.address, usdc="20000")
         sender = TransactionSender(stage.chain, signer, policy=FeePolicy(poll_interval=0.02))
-        trader = Trader(name, signer, sender)
+        trader = Trader(name, signer, sender, b"")
         cash, units = stage.deployment.tokens["USDC"], 20_000 * 10**6
         sender.send(stage.token("USDC").approve(stage.deployment.settlement, units))
         sender.send(stage.settlement.deposit(stage.deployment.ledger, trader.account, cash, units))

@@ -323,6 +323,7 @@ class Negotiations(RuleBasedStateMachine):
         deal = self.taker.state.deal
         could = agreed and not self.blocked and self.chain.now + 25 < deal.deadline
         could = could and self.chain.nonce(deal.document) not in self.chain.void
+        could = could and not any(self.sides[name].state and self.sides[name].state.withdrawn for name in MAKERS)
         other = could and self.chain.settled.get(self.chain.nonce(deal.document), deal.document.digest)
         could = could and other == deal.document.digest
         for side in self.sides.values():
