@@ -133,6 +133,8 @@ class MakerState:
                 return self._ticked(at), ()
             case Seen() if self.phase is MakerPhase.OFFERED or self._is_another(event):
                 return self._seen(event)
+            case Seen() if self.deal is not None and event.choice != self.choice:
+                return self, ()  # of an alternative that was not taken
         return self._in_deal(event)
 
     def resumed(self) -> tuple[Effect, ...]:

@@ -125,9 +125,6 @@ class Driver:
                 case Price() | Decide():
                     self.asked = effect
 
-    def is_alive(self):
-        return self.up
-
     def submit(self, document):
         at = self.world.chain.now
         if self.world.chain.standing(document) in (Standing.INCLUDED, Standing.FINAL):
@@ -142,15 +139,17 @@ class Driver:
     def look(self):
         if self.state is None or not self.up:
             return
-        for choice, document in enumerate(self.state.watched()):
-            if not self.is_alive():
-                return
-            standing = self.world.chain.standing(document)
-            if standing is Standing.WAITING and self.state.status != "settled":
-                continue
-            self.handle(Seen(standing, "0x" + document.digest.hex(), choice, self.world.chain.now))
-            if standing in (Standing.INCLUDED, Standing.FINAL):
-                return
+        order = [Standing.FINAL, Standing.INCLUDED, Standing.WAITING, Standing.RETIRED, Standing.ABSENT]
+        seen = [
+            (order.index(self.world.chain.standing(document)), choice, document)
+            for choice, document in enumerate(self.state.watched())
+        ]
+        if not seen:
+            return
+        # Of several alternatives at most one is there; its nonce makes the others look retired.
+        place, choice, document = min(seen, key=lambda item: item[0])
+        if order[place] is not Standing.WAITING or self.state.status == "settled":
+            self.handle(Seen(order[place], "0x" + document.digest.hex(), choice, self.world.chain.now))
 
 
 class Negotiations(RuleBasedStateMachine):
