@@ -39,11 +39,13 @@ class Output:
         """The result, for scripts. Does nothing without `--json`."""
         if self.as_json:
             sys.stdout.write(json.dumps(value, indent=2, default=_plain) + "\n")
+            sys.stdout.flush()  # a command that goes on running is heard through a pipe, too
 
     def line(self, text: str = "", style: str | None = None) -> None:
         """A line for people."""
         if not self.as_json:
             self.console.print(text, style=style, markup=False)
+            sys.stdout.flush()
 
     def done(self, text: str) -> None:
         """A line that says that something has worked."""

@@ -164,7 +164,7 @@ class LiquidationWorld(LedgerWorld):
     def _assert_auction_equal(self) -> None:
         places, run_offs = layout(self.stage.auction), self.auction.run_offs
         base = {name: here["slot"] for name, here in places["run_offs"].items()}
-        words = {slot(places["auctions"]["slot"], account): sale.word for account, sale in self.auction.sales.items()}
+        words = {slot(places["sales"]["auctions"]["slot"], account): sale.word for account, sale in self.auction.sales.items()}
         for (market, series, is_long), lots in run_offs.payers.items():
             words[slot(base["payers"], market << 37 | series << 1 | is_long)] = lots
         for market, lots in run_offs.waiting.items():
@@ -181,7 +181,8 @@ class LiquidationWorld(LedgerWorld):
     def _pool_storage(self) -> dict[int, int]:
         places, pool = layout(self.stage.pool), self.backstop
         at = {name: here["slot"] for name, here in places.items() if "slot" in here}
-        at |= {name: here["slot"] for module in ("loans", "shares") for name, here in places[module].items()}
+        modules = ("expiry_reserves", "holdings", "loans", "notices", "shares")
+        at |= {name: here["slot"] for module in modules for name, here in places[module].items()}
         words = {
             at["lent"]: pool.loans.lent,
             at["lent_since"]: pool.loans.lent_since,

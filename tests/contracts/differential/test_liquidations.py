@@ -15,7 +15,7 @@ account, holder, friend = ACCOUNTS[0], ACCOUNTS[2], ACCOUNTS[4]
 into, other = BIDDERS[1], BIDDERS[0]
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def deployed():
     """Before any example, which undoes what it deploys."""
     return scene()
