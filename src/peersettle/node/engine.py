@@ -7,20 +7,22 @@ because of it; what only goes on inside, such as asking the strategy, does not w
 from __future__ import annotations
 
 import asyncio
-import heapq
 import secrets
 from collections import Counter
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
 from peersettle.errors import NegotiationError, PeerRefused, PeerSettleError
 from peersettle.node.courier import Courier
 from peersettle.node.hub import Change, Hub
+from peersettle.node.promises import Promises, Uncounted
 from peersettle.node.settler import NotNow, Settler
+from peersettle.node.timers import Timers
+from peersettle.node.watch import ChainWatch
 from peersettle.rfq import (
     Accepted,
     Announce,
@@ -42,7 +44,6 @@ from peersettle.rfq import (
     Seen,
     Send,
     Side,
-    Standing,
     Submit,
     Submitted,
     TakerState,
@@ -69,16 +70,12 @@ if TYPE_CHECKING:
     from peersettle.store.writer import GroupWriter
 
 _INWARD: Final = (Price, Decide)
-_LOOK_EVERY: Final = 0.25
-"""Seconds between looks at the chain while something is watched."""
-_LOOK_SELDOM: Final = 2.0
 _VOID_AGAIN: Final = 10.0
 MOST_OF_PEER: Final = 500
 """Requests of one peer that are not over; more are refused."""
 MOST_LIVE: Final = 20_000
 _MOST_OVER: Final = 20_000
 """Negotiations that are over and not forgotten: a request that comes again late is not a new one."""
-_ORDER: Final = (Standing.FINAL, Standing.INCLUDED, Standing.WAITING, Standing.RETIRED, Standing.ABSENT)
 _log = structlog.get_logger("peersettle.node")
 
 
@@ -93,37 +90,7 @@ class _Live:
     number: int = 0
     is_doubtful: bool = False
     """What is on disk may be less, or more, than what is here."""
-    due: float | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-
-class Promises(Protocol):
-    """Counts what is offered and agreed."""
-
-    def reserve(self, key: str, request: Request, offered: Offered) -> None:
-        """This is about to be offered."""
-        ...
-
-    def note(self, change: Change) -> None:
-        """A negotiation has come further."""
-        ...
-
-    def drop(self, key: str) -> None:
-        """It was not offered after all."""
-        ...
-
-
-class _Nothing:
-    """Counts nothing."""
-
-    def reserve(self, key: str, request: Request, offered: Offered) -> None:
-        """As `Promises`."""
-
-    def note(self, change: Change) -> None:
-        """As `Promises`."""
-
-    def drop(self, key: str) -> None:
-        """As `Promises`."""
 
 
 class Engine:
@@ -145,7 +112,6 @@ class Engine:
         quoter: Quoter | None = None,
         promises: Promises | None = None,
         clock: Clock | None = None,
-        look_every: float = _LOOK_EVERY,
     ) -> None:
         self._chain_id = chain_id
         self._store = store
@@ -154,15 +120,13 @@ class Engine:
         self._signer = signer
         self._quoter = quoter
         self._clock = clock or SystemClock()
-        self._look_every = look_every
-        self._promises: Promises = promises or _Nothing()
+        self._promises: Promises = promises or Uncounted()
         self._submitting = ThreadPoolExecutor(1, "submitting")
         self._of_peer: Counter[str] = Counter()
         self._live: dict[str, _Live] = {}
         self._over: dict[str, None] = {}
-        self._timers: list[tuple[float, str]] = []
-        self._alarm = asyncio.Event()
-        self._news = asyncio.Event()
+        self._timers = Timers(self._clock)
+        self._watch = ChainWatch(settler, self.live, self._seen, self._clock)
         self._tasks: set[asyncio.Task[None]] = set()
         self._peers: Peers | None = None
         self._courier: Courier | None = None
@@ -198,8 +162,8 @@ class Engine:
         for live in list(self._live.values()):
             if live.state is not None:
                 self._act(live, live.state.resumed())
-        self._spawn(self._keep_time())
-        self._spawn(self._watch())
+        self._spawn(self._timers.run(self._ring))
+        self._spawn(self._watch.run())
 
     async def stop(self) -> None:
         """Stop in good order; a restart goes on."""
@@ -350,7 +314,7 @@ class Engine:
             self._set_timer(live)
             if state.is_over:
                 self._forget(live.key)
-            self._news.set()
+            self._watch.wake()
             change = Change(live.key, live.side, state, event)
             self._promises.note(change)
         self.hub.tell(change)
@@ -507,7 +471,7 @@ class Engine:
             await self._later(live, Refused("unreachable", error.message[:500], self._clock.now()))
         else:
             await self._later(live, Submitted(tx_hash, self._clock.now()))
-            self._news.set()
+            self._watch.wake()
 
     async def _void(self, live: _Live, document: Document) -> None:
         while live.key in self._live:
@@ -540,73 +504,29 @@ class Engine:
             raise NegotiationError(f"negotiation {key} is over: {self.state(key).status}")
         return live
 
-    # Time
+    # Time and the chain
 
     def _set_timer(self, live: _Live) -> None:
         assert live.state is not None
-        live.due = None if live.state.is_over else live.state.due
-        if live.due is not None:
-            heapq.heappush(self._timers, (live.due, live.key))
-            self._alarm.set()
+        self._timers.set(live.key, None if live.state.is_over else live.state.due)
 
-    async def _keep_time(self) -> None:
-        while True:
-            now = self._clock.now()
-            while self._timers and self._timers[0][0] <= now:
-                due, key = heapq.heappop(self._timers)
-                live = self._live.get(key)
-                if live is not None and live.due == due and live.state is not None:
-                    await self._later(live, Ticked(self._clock.now()))
-                    if live.due == due and key in self._live:  # nothing came of it: not again at once
-                        heapq.heappush(self._timers, (now + 1.0, key))
-                        live.due = now + 1.0
-            pause = min(self._timers[0][0] - now, 60.0) if self._timers else 60.0
-            self._alarm.clear()
-            await _first(self._alarm.wait(), self._clock.sleep(pause))
+    async def _ring(self, key: str) -> None:
+        live = self._live.get(key)
+        if live is None:
+            self._timers.set(key, None)
+        else:
+            await self._later(live, Ticked(self._clock.now()))
 
-    # The chain
+    async def _seen(self, key: str, seen: Seen) -> None:
+        live = self._live.get(key)
+        if live is not None:
+            await self._later(live, seen)
 
     async def _resume(self, documents: Sequence[Document]) -> None:
         try:
             await asyncio.to_thread(self._settler.resume, documents)
         except PeerSettleError as error:
             _log.warning("the chain was not reached", why=error.message)
-
-    async def _watch(self) -> None:
-        while True:
-            self._news.clear()
-            try:
-                eager = await self._look()
-            except PeerSettleError as error:
-                _log.warning("the chain was not reached", why=error.message)
-                eager = False
-            except Exception:
-                _log.exception("a look at the chain failed")
-                eager = False
-            await _first(self._news.wait(), self._clock.sleep(self._look_every if eager else _LOOK_SELDOM))
-            await self._clock.sleep(min(self._look_every, 0.05))
-
-    async def _look(self) -> bool:
-        """See where everything stands. Whether something may change soon."""
-        watched = {
-            live.key: (live, live.state.status, live.state.watched())
-            for live in list(self._live.values())
-            if live.state is not None and live.state.watched()
-        }
-        if not watched:
-            return False
-        documents = [document for _, _, found in watched.values() for document in found]
-        sights = await asyncio.to_thread(self._settler.look, documents)
-        for live, status, found in watched.values() if sights else ():
-            seen = [(sights[digest], n) for n, document in enumerate(found) if (digest := document.digest) in sights]
-            if not seen:
-                continue
-            # Of several alternatives at most one is there; its nonce makes the others look retired.
-            sight, choice = min(seen, key=lambda item: _ORDER.index(item[0].standing))
-            is_news = sight.standing is not Standing.WAITING or status == "settled"
-            if is_news and live.key in self._live:
-                await self._later(live, Seen(sight.standing, sight.tx_hash, choice, self._clock.now()))
-        return any(status in ("agreed", "submitted", "offered") for _, status, _ in watched.values())
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -621,15 +541,6 @@ class Engine:
 
 def _begins(event: Event) -> bool:
     return isinstance(event, Begun) or (isinstance(event, Received) and isinstance(event.message, Request))
-
-
-async def _first(*works: Coroutine[Any, Any, Any]) -> None:
-    tasks = [asyncio.ensure_future(work) for work in works]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
 
 
 def new_request_id() -> str:
