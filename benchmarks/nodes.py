@@ -158,12 +158,12 @@ async def quotes_per_second(url: str, home: Path, key: bytes, taker: Address) ->
         ]
         limit = asyncio.Semaphore(CONCURRENT)
 
-        async def hear(data: bytes) -> None:
+        async def hear(number: int, data: bytes) -> None:
             async with limit:
-                await node.engine.on_message("taker", MESSAGE_CODEC.decode(parse(data)))
+                await node.engine.on_message(f"taker{number % 20}", MESSAGE_CODEC.decode(parse(data)))
 
         began = time.perf_counter()
-        await asyncio.gather(*(hear(data) for data in wire))
+        await asyncio.gather(*(hear(number, data) for number, data in enumerate(wire)))
         await silent.all.wait()
         return QUOTES / (time.perf_counter() - began)
 

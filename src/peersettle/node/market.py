@@ -70,7 +70,8 @@ class MarketDesk:
         Raises:
             ChainError: the node does not answer.
         """
-        await asyncio.to_thread(_warm)
+        if self._margin is not None:
+            await asyncio.to_thread(_warm)
         await asyncio.to_thread(self._read_tokens)
         await self._refresh(surfaces=True)
 
