@@ -164,7 +164,10 @@ class LiquidationWorld(LedgerWorld):
     def _assert_auction_equal(self) -> None:
         places, run_offs = layout(self.stage.auction), self.auction.run_offs
         base = {name: here["slot"] for name, here in places["run_offs"].items()}
-        words = {slot(places["sales"]["auctions"]["slot"], account): sale.word for account, sale in self.auction.sales.items()}
+        words = {
+            slot(places["sales"]["auctions"]["slot"], account): sale.word
+            for account, sale in self.auction.sales.items()
+        }
         for (market, series, is_long), lots in run_offs.payers.items():
             words[slot(base["payers"], market << 37 | series << 1 | is_long)] = lots
         for market, lots in run_offs.waiting.items():
