@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from peersettle.chain import TransactionSender, connect
+from peersettle.chain import TransactionSender, connect, sender
+from peersettle.chain.outcomes import broadcast
 from peersettle.chain.transport import Attempt
 from peersettle.keeper.daemon import running
 from peersettle.types import to_units
@@ -179,7 +180,16 @@ def test_of_two_keepers_the_slower_one_shrugs(scene):
     assert scene.ledger.head(slow.account).markets == ()
 
 
-def test_of_two_bids_in_one_block_the_second_reverts_and_is_no_error(scene):
+def test_of_two_bids_in_one_block_the_second_reverts_and_is_no_error(scene, monkeypatch):
+    both, waited = threading.Barrier(2, timeout=30), set()
+
+    def once_both_are_ready(chain, entry):
+        """Neither is sent before both have been tried out: a pool that holds the first shows the second as refused."""
+        if threading.get_ident() not in waited:
+            waited.add(threading.get_ident())
+            both.wait()
+        return broadcast(chain, entry)
+
     seller, _ = scene.short()
     racers = [scene.trader(200_000), scene.trader(200_000)]
     with scene.keeper(racers[0], "a") as first, scene.keeper(racers[1], "b") as second:
@@ -188,6 +198,7 @@ def test_of_two_bids_in_one_block_the_second_reverts_and_is_no_error(scene):
         scene.wait(120)
         scene.refresh(seller.account)
         scene.chain.request("evm_setAutomine", False)
+        monkeypatch.setattr(sender, "broadcast", once_both_are_ready)
         found = {}
         threads = [
             threading.Thread(target=lambda daemon=daemon, name=name: found.update({name: daemon.look()}))
