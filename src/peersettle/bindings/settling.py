@@ -154,7 +154,7 @@ def keep(store: Store, document: Document, role: str, party: Address) -> None:
     """Record a document with our side of it."""
     store.put_document(
         document.digest,
-        "quote" if isinstance(document, Quote) else "trade",
+        document.kind,
         dump(document),
         document.domain.chain_id,
         document.domain.settlement,

@@ -8,7 +8,7 @@ from typing import Any
 from peersettle.bindings.amounts import leg_text
 from peersettle.bindings.settling import ENDED, is_used
 from peersettle.cli.desk import Desk
-from peersettle.cli.documents import STRANGER, deadline, legs_of
+from peersettle.cli.documents import STRANGER, legs_of
 from peersettle.errors import ChainError
 from peersettle.store import TradeRecord
 from peersettle.trades import Document, Quote, load
@@ -77,7 +77,7 @@ def _row(desk: Desk, record: TradeRecord, online: bool) -> Row:
         tx_hash=record.tx_hash,
         error=record.error,
         parties=record.parties,
-        deadline=deadline(document),
+        deadline=document.deadline,
         created_at=record.created_at,
         updated_at=record.updated_at,
     )
@@ -93,4 +93,4 @@ def _unsettled(desk: Desk, document: Document) -> str:
     view = desk.view()
     if is_used(document, view):
         return "retired"
-    return "expired" if view.now > deadline(document) else "open"
+    return "expired" if view.now > document.deadline else "open"

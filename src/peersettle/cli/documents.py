@@ -47,15 +47,6 @@ def write_document(path: Path, document: Document) -> Path:
     return path
 
 
-def role_of(document: Document, party: Address) -> str:
-    """What a party is in a document: maker, taker, party, or relayer when it is none of them."""
-    if isinstance(document, SignedTrade):
-        return "party" if party in document.trade.parties else "relayer"
-    if party == document.swap.maker:
-        return "maker"
-    return "taker" if party == document.swap.taker or document.swap.is_open else "relayer"
-
-
 def taker_of(quote: Quote, party: Address) -> Address:
     """The taker; of an open quote `party`, or a stranger where that is the maker."""
     if not quote.swap.is_open:
@@ -103,11 +94,6 @@ def missing_signatures(document: Document) -> tuple[Address, ...]:
     swap = document.swap
     pairs = (swap.maker, document.maker_signature), (swap.taker, document.taker_signature)
     return tuple(party for party, signature in pairs if not signature)
-
-
-def deadline(document: Document) -> int:
-    """Until when it can settle, in Unix seconds."""
-    return document.swap.deadline if isinstance(document, Quote) else document.trade.deadline
 
 
 def _digest(path: Path) -> bytes | None:

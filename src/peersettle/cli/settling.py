@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from peersettle.bindings.settling import is_used, keep
 from peersettle.cli.desk import Desk
-from peersettle.cli.documents import role_of
 from peersettle.errors import (
     InputError,
     InvalidField,
@@ -101,7 +100,7 @@ def settle_document(desk: Desk, document: Document, signer: Signer, *, wait: str
         Reverted, TransactionStuck, TransactionLost, InsufficientFunds, RpcError: as sending and waiting do.
     """
     desk.assert_ours(document)
-    keep(desk.store, document, role_of(document, signer.address), signer.address)
+    keep(desk.store, document, document.role_of(signer.address), signer.address)
     sender = desk.sender(signer)
     with desk.exclusive("settle"):
         record, waiting = desk.settling.submit(document, signer, sender, force=force)

@@ -23,7 +23,7 @@ from peersettle.rfq import (
     document_of,
 )
 from peersettle.signing import DigestSigner, sign_message
-from peersettle.trades import Document, Quote
+from peersettle.trades import Document
 from peersettle.types import ZERO_HASH
 
 if TYPE_CHECKING:
@@ -116,5 +116,4 @@ class Quoter:
         return Offered(maker, tuple(alternatives), expires_at, at)
 
     def _sign(self, document: Document) -> bytes:
-        message = document.swap if isinstance(document, Quote) else document.trade
-        return sign_message(self._signer, document.domain, message)
+        return sign_message(self._signer, document.domain, document.message)

@@ -40,6 +40,27 @@ class Quote:
         """What maker and taker sign."""
         return swap_digest(self.domain, self.swap)
 
+    @property
+    def kind(self) -> str:
+        """As records name it."""
+        return "quote"
+
+    @property
+    def message(self) -> Swap:
+        """What is signed."""
+        return self.swap
+
+    @property
+    def deadline(self) -> int:
+        """Until when it can settle, in Unix seconds."""
+        return self.swap.deadline
+
+    def role_of(self, party: Address) -> str:
+        """What a party is in it: maker, taker (of an open quote, anybody else), or relayer."""
+        if party == self.swap.maker:
+            return "maker"
+        return "taker" if party == self.swap.taker or self.swap.is_open else "relayer"
+
     def verify(self) -> None:
         """Check that maker and, if it has signed, taker made their signatures with their own keys.
 
@@ -85,6 +106,25 @@ class SignedTrade:
     def digest(self) -> Hash32:
         """What every party signs."""
         return trade_digest(self.domain, self.trade)
+
+    @property
+    def kind(self) -> str:
+        """As records name it."""
+        return "trade"
+
+    @property
+    def message(self) -> Trade:
+        """What is signed."""
+        return self.trade
+
+    @property
+    def deadline(self) -> int:
+        """Until when it can settle, in Unix seconds."""
+        return self.trade.deadline
+
+    def role_of(self, party: Address) -> str:
+        """What a party is in it: party, or relayer."""
+        return "party" if party in self.trade.parties else "relayer"
 
     @property
     def missing(self) -> tuple[Address, ...]:

@@ -134,7 +134,7 @@ def accept(
     """
     from peersettle.bindings.settling import keep
     from peersettle.cli.commands.settlement import show_settled
-    from peersettle.cli.documents import read_document, role_of, verify, write_document
+    from peersettle.cli.documents import read_document, verify, write_document
     from peersettle.cli.quoting import assert_alive
     from peersettle.cli.settling import settle_document
     from peersettle.errors import InputError
@@ -161,7 +161,7 @@ def accept(
         return
     assert_alive(run.desk, given, signer.address)
     signed: Document = sign_as(signer, given)
-    keep(run.desk.store, signed, role_of(signed, signer.address), signer.address)
+    keep(run.desk.store, signed, signed.role_of(signer.address), signer.address)
     path = write_document(out or document.with_name(f"{document.stem}.accepted.json"), signed)
     _show_written(run, signed, signer.address, path, key)
 
@@ -184,13 +184,13 @@ def _show_written(
     salt_path: Path | None = None,
 ) -> None:
     from peersettle.cli import quoting
-    from peersettle.cli.documents import deadline, missing_signatures
+    from peersettle.cli.documents import missing_signatures
     from peersettle.cli.flows import flows
 
     problems = quoting.own_problems(run.desk, document, party)
     needed = quoting.approvals_needed(document, problems, run.desk.tokens, party, key)
     missing = missing_signatures(document)
-    seconds = deadline(document) - run.desk.chain.now()
+    seconds = document.deadline - run.desk.chain.now()
     gives = [flow.text for flow in flows(document, party, run.desk.tokens) if flow.gives]
     gets = [flow.text for flow in flows(document, party, run.desk.tokens) if not flow.gives]
     run.out.json(
@@ -200,7 +200,7 @@ def _show_written(
             "signer": party,
             "gives": gives,
             "gets": gets,
-            "deadline": deadline(document),
+            "deadline": document.deadline,
             "missing_signatures": missing,
             "problems": [problem.to_json() for problem in problems],
             "approvals_needed": needed,
