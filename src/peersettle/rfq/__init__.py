@@ -1,7 +1,7 @@
 """Negotiation: requests, offers, acceptances and what follows, as states and events. Pure; peers, clock and chain are
 passed in as events, what is to be done comes back as effects."""
 
-from peersettle.rfq.codec import MAX_BYTES, VERSION, Codec, dump, parse
+from peersettle.rfq.codec import MAX_BYTES, Codec, dump, parse
 from peersettle.rfq.deal import Deal, DealPhase
 from peersettle.rfq.events import (
     EVENTS,
@@ -51,12 +51,9 @@ from peersettle.rfq.messages import (
     Trouble,
     Withdrawal,
 )
-from peersettle.rfq.negotiation import Negotiation, event_of, text_of
+from peersettle.rfq.negotiation import MESSAGE_CODEC, Negotiation, event_of, text_of
 from peersettle.rfq.taker import Answer, TakerPhase, TakerState
 from peersettle.rfq.terms import document_of, is_signature_of, signed_by
-
-MESSAGE_CODEC = Codec.of(*MESSAGES)
-"""Messages as JSON."""
 
 __all__ = [
     # messages
@@ -82,7 +79,6 @@ __all__ = [
     "Codec",
     "MAX_BYTES",
     "MESSAGE_CODEC",
-    "VERSION",
     "dump",
     "event_of",
     "parse",

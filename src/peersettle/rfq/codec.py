@@ -16,7 +16,6 @@ from typing import Any, Final, TypeAlias, Union, get_args, get_origin, get_type_
 from peersettle.errors import InputError, InvalidDocument
 from peersettle.jsons import bytes_of, list_of, once, read_json
 
-VERSION: Final = 1
 MAX_BYTES: Final = 64 * 1024
 """Of one message."""
 _MAX_DIGITS: Final = 79

@@ -7,13 +7,15 @@ from enum import StrEnum
 from typing import Final
 
 from peersettle.rfq.events import Effect, Event, Received, Refused, Seen, Send, Standing, Submit, Submitted, Ticked
-from peersettle.rfq.messages import Submission, Trouble
+from peersettle.rfq.messages import Submission, Trouble, shown
 from peersettle.trades import Document
 
 STAND_BY: Final = 15.0
 """Seconds after which the other side submits what the first has not; half of the time left where that is less."""
 RETRY: Final = 5.0
 """Seconds between tries to submit what is refused."""
+OURS: Final = ("failed", "unreachable")
+"""Codes of troubles that are ours alone."""
 LOOK_AGAIN: Final = 20.0
 """Seconds after which what is on its way is looked after."""
 
@@ -64,22 +66,23 @@ class Deal:
         if self.phase.is_over:
             return self, ()
         match event:
-            case Submitted(tx_hash, at):
+            case Submitted(tx_hash, at) if self.phase in (DealPhase.AGREED, DealPhase.SUBMITTED):
                 told = Send(self.peer, Submission(self.request_id, tx_hash), self.deadline)
                 is_news = tx_hash != self.tx_hash
-                after = replace(self, tx_hash=tx_hash, problem="", submit_at=at + LOOK_AGAIN)
-                if self.phase is DealPhase.AGREED:
-                    after = replace(after, phase=DealPhase.SUBMITTED)
+                after = replace(self, phase=DealPhase.SUBMITTED, tx_hash=tx_hash, problem="", submit_at=at + LOOK_AGAIN)
                 return after, (told,) if is_news else ()
             case Received(_, Submission(_, tx_hash), at) if self.phase is DealPhase.AGREED:
                 # Theirs may be lost, or a lie: our turn comes all the same, and no later than it would have.
                 turn = at + max(0.0, min(STAND_BY, (self.deadline - at) / 2))
                 turn = turn if self.submit_at is None else min(turn, self.submit_at)
                 return replace(self, phase=DealPhase.SUBMITTED, tx_hash=tx_hash, submit_at=turn), ()
-            case Received(_, Trouble(_, _, text), _) if self.phase is DealPhase.AGREED:
-                return replace(self, problem=text), ()
+            case Received(_, Trouble(_, code, text), _) if self.phase is DealPhase.AGREED:
+                return replace(self, problem=text or f"the other side cannot submit it: {code}"), ()
             case Refused(code, text, at) if self.phase in (DealPhase.AGREED, DealPhase.SUBMITTED):
-                told = Send(self.peer, Trouble(self.request_id, code, text), self.deadline)
+                # What ails our own node or purse is nobody else's business.
+                told = Send(
+                    self.peer, Trouble(self.request_id, code, "" if code in OURS else shown(text)), self.deadline
+                )
                 after = replace(self, problem=text, submit_at=at + RETRY)
                 return after, () if self.problem == text else (told,)
             case Seen():

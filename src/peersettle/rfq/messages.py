@@ -328,6 +328,11 @@ Message: TypeAlias = (
 )
 
 
+def shown(text: str) -> str:
+    """A text as a reason may have it: on one line, printable, not too long."""
+    return "".join(c if c.isprintable() else " " for c in text)[:MAX_TEXT]
+
+
 def _set(instance: object, **fields: object) -> None:
     for name, value in fields.items():
         object.__setattr__(instance, name, value)

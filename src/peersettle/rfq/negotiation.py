@@ -17,7 +17,8 @@ from peersettle.rfq.taker import TakerState
 Negotiation: TypeAlias = TakerState | MakerState
 
 _EVENTS: Final = Codec.of(*EVENTS)
-_MESSAGES: Final = Codec.of(*MESSAGES)
+MESSAGE_CODEC: Final = Codec.of(*MESSAGES)
+"""Messages as JSON."""
 
 
 def begun(event: Event) -> tuple[Negotiation, tuple[Effect, ...]]:
@@ -50,7 +51,7 @@ def key_of(side: Side, request_id: str, peer: str = "") -> str:
 def text_of(event: Event) -> str:
     """An event as the store keeps it."""
     if isinstance(event, Received):
-        data = {"type": "received", "peer": event.peer, "message": _MESSAGES.encode(event.message), "at": event.at}
+        data = {"type": "received", "peer": event.peer, "message": MESSAGE_CODEC.encode(event.message), "at": event.at}
     else:
         data = _EVENTS.encode(event)
     return json.dumps(data, separators=(",", ":"))
@@ -65,7 +66,7 @@ def event_of(text: str) -> Event:
     data = json.loads(text, object_pairs_hook=once)
     if isinstance(data, dict) and data.get("type") == "received":
         try:
-            return Received(str(data["peer"]), _MESSAGES.decode(data["message"]), float(data["at"]))
+            return Received(str(data["peer"]), MESSAGE_CODEC.decode(data["message"]), float(data["at"]))
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidDocument(f"no event: {error}") from None
     event: Event = _EVENTS.decode(data)
