@@ -143,8 +143,8 @@ async def quotes_per_second(url: str, home: Path, key: bytes, taker: Address) ->
 
     async with running(url, home, key, makes=True) as node:
         silent = Silent()
-        assert node.engine._courier is not None
-        setattr(node.engine._courier, "_peers", silent)  # noqa: B010 (a network of one)
+        assert node.engine._acting is not None
+        setattr(node.engine._acting._courier, "_peers", silent)  # noqa: B010 (a network of one)
         tokens = node.deployment.tokens
         weth, usd = (Asset(LegKind.ERC20, tokens[symbol]) for symbol in ("WETH", "USD"))
         now = int(time.time())

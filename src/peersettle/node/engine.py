@@ -9,46 +9,32 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from peersettle.errors import NegotiationError, PeerRefused, PeerSettleError
-from peersettle.node.courier import Courier
+from peersettle.node.acting import INWARD, Acting
 from peersettle.node.hub import Change, Hub
 from peersettle.node.promises import Promises, Uncounted
-from peersettle.node.settler import NotNow, Settler
+from peersettle.node.tasks import Tasks
 from peersettle.node.timers import Timers
 from peersettle.node.watch import ChainWatch
 from peersettle.rfq import (
     Accepted,
-    Announce,
     Begun,
     Cancelled,
-    Decide,
-    Declined,
     Effect,
     Event,
-    MakerPhase,
-    MakerState,
     Message,
     Negotiation,
-    Offered,
-    Price,
     Received,
-    Refused,
     Request,
-    Seen,
-    Send,
     Side,
-    Submit,
-    Submitted,
     TakerState,
     Ticked,
-    Void,
     Wanted,
     Withdrawn,
     event_of,
@@ -59,18 +45,17 @@ from peersettle.service.clock import Clock, SystemClock
 from peersettle.signing import sign_message
 from peersettle.store import Entry
 from peersettle.store.records import SignedDocument
-from peersettle.trades import Document, Quote
+from peersettle.trades import Document
 from peersettle.trades.documents import dump
 
 if TYPE_CHECKING:
     from peersettle.network import Peers
     from peersettle.node.quoter import Quoter
+    from peersettle.node.settler import Settler
     from peersettle.signing import Signer
     from peersettle.store import Store
     from peersettle.store.writer import GroupWriter
 
-_INWARD: Final = (Price, Decide)
-_VOID_AGAIN: Final = 10.0
 MOST_OF_PEER: Final = 500
 """Requests of one peer that are not over; more are refused."""
 MOST_LIVE: Final = 20_000
@@ -121,15 +106,13 @@ class Engine:
         self._quoter = quoter
         self._clock = clock or SystemClock()
         self._promises: Promises = promises or Uncounted()
-        self._submitting = ThreadPoolExecutor(1, "submitting")
         self._of_peer: Counter[str] = Counter()
         self._live: dict[str, _Live] = {}
         self._over: dict[str, None] = {}
         self._timers = Timers(self._clock)
-        self._watch = ChainWatch(settler, self.live, self._seen, self._clock)
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._peers: Peers | None = None
-        self._courier: Courier | None = None
+        self._watch = ChainWatch(settler, self.live, self._tell, self._clock)
+        self._tasks = Tasks()
+        self._acting: Acting | None = None
         self.hub: Final = Hub()
 
     async def load(self, peers: Peers) -> None:
@@ -138,8 +121,15 @@ class Engine:
         Raises:
             StoreError: the store cannot be read.
         """
-        self._peers = peers
-        self._courier = Courier(peers, self._clock)
+        self._acting = Acting(
+            peers,
+            self._settler,
+            self._quoter,
+            self._promises,
+            self._clock,
+            state=self._living,
+            tell=self._tell,
+        )
         over = await asyncio.to_thread(self._store.negotiations.list, limit=_MOST_OVER, is_over=True)
         self._over.update((record.key, None) for record in reversed(over))
         unfinished = await asyncio.to_thread(self._store.negotiations.unfinished, self._chain_id)
@@ -151,29 +141,26 @@ class Engine:
                 continue
             live = _Live(record.key, Side(record.side), record.peer, state, record.last_number + 1)
             self._live[record.key] = live
-            self._of_peer[live.peer] += 1
+            if live.side is Side.MAKER:
+                self._of_peer[live.peer] += 1
             self._set_timer(live)
             self._promises.note(Change(live.key, live.side, state, event_of(texts[-1])))
 
     async def start(self) -> None:
         """Go on with what is not finished."""
         watched = [document for live in self._live.values() if live.state for document in live.state.watched()]
-        self._spawn(self._resume(watched))
+        self._tasks.spawn(self._resume(watched))
         for live in list(self._live.values()):
             if live.state is not None:
-                self._act(live, live.state.resumed())
-        self._spawn(self._timers.run(self._ring))
-        self._spawn(self._watch.run())
+                self._act(live.key, live.state.resumed())
+        self._tasks.spawn(self._timers.run(self._ring))
+        self._tasks.spawn(self._watch.run())
 
     async def stop(self) -> None:
         """Stop in good order; a restart goes on."""
-        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self._submitting.shutdown(wait=False, cancel_futures=True)
-        if self._courier is not None:
-            await self._courier.close()
+        await self._tasks.close()
+        if self._acting is not None:
+            await self._acting.close()
         self.hub.tell(None)
 
     # What we want
@@ -188,11 +175,7 @@ class Engine:
         if key in self._live:
             return key
         live = self._live[key] = _Live(key, Side.TAKER, "")
-        try:
-            await self._handle(live, Begun(request, tuple(peers), self._clock.now()))
-        except BaseException:
-            self._live.pop(key, None)
-            raise
+        await self._handle(live, Begun(request, tuple(peers), self._clock.now()))
         return key
 
     async def want_firm(self, key: str, peer: str) -> None:
@@ -293,10 +276,10 @@ class Engine:
             if live.is_doubtful:
                 await self._read_again(live)
             if live.state is None and not _begins(event):
-                self._forget_unborn(live)  # its beginning was never written down
+                self._forget_unborn(live)
                 return
             if live.state is not None and live.state.is_over:
-                self._forget(live.key)
+                self._forget(live)
                 return
             if live.state is None:
                 state, effects = begun(event)
@@ -307,18 +290,18 @@ class Engine:
             written = asyncio.ensure_future(self._writer.append(self._entry(live, state, event)))
             written.add_done_callback(lambda done: self._note_failure(live, done))
             live.number += 1
-            is_inward = bool(effects) and all(isinstance(effect, _INWARD) for effect in effects)
+            is_inward = bool(effects) and all(isinstance(effect, INWARD) for effect in effects)
             if not is_inward:
                 await self._until(written, live)
             live.state = state
             self._set_timer(live)
             if state.is_over:
-                self._forget(live.key)
+                self._forget(live)
             self._watch.wake()
             change = Change(live.key, live.side, state, event)
             self._promises.note(change)
         self.hub.tell(change)
-        self._act(live, effects)
+        self._act(live.key, effects)
         if is_inward:  # what goes on inside need not wait; whoever told us does
             await self._until(written, live)
 
@@ -329,13 +312,16 @@ class Engine:
             live.is_doubtful = True
             raise
 
-    def _forget(self, key: str) -> None:
-        live = self._live.pop(key, None)
-        if live is not None and live.side is Side.MAKER:
+    def _let_go(self, live: _Live) -> None:
+        if self._live.pop(live.key, None) is not None and live.side is Side.MAKER:
             self._of_peer[live.peer] -= 1
             if not self._of_peer[live.peer]:
                 del self._of_peer[live.peer]
-        self._over[key] = None
+
+    def _forget(self, live: _Live) -> None:
+        """It is over; what is said of it from now on comes too late."""
+        self._let_go(live)
+        self._over[live.key] = None
         if len(self._over) > _MOST_OVER:
             del self._over[next(iter(self._over))]
 
@@ -343,7 +329,7 @@ class Engine:
         if not written.cancelled() and (error := written.exception()) is not None:
             live.is_doubtful = True
             _log.error("an event could not be written down", key=live.key, why=str(error))
-            self._spawn(self._mend(live))
+            self._tasks.spawn(self._mend(live))
 
     async def _mend(self, live: _Live) -> None:
         """Let go of what has not begun, on disk, after all."""
@@ -357,9 +343,9 @@ class Engine:
                 self._forget_unborn(live)
 
     def _forget_unborn(self, live: _Live) -> None:
-        if self._live.pop(live.key, None) is not None and live.side is Side.MAKER:
-            self._of_peer[live.peer] -= 1
-            self._promises.drop(live.key)
+        """Its beginning was never written down."""
+        self._let_go(live)
+        self._promises.drop(live.key)
 
     async def _read_again(self, live: _Live) -> None:
         """After a failure only the disk tells what has happened."""
@@ -392,111 +378,38 @@ class Engine:
         )
 
     def _signed(self, document: Document) -> SignedDocument:
-        is_quote = isinstance(document, Quote)
-        role = "party"
-        if isinstance(document, Quote):
-            role = "maker" if document.swap.maker == self._signer.address else "taker"
         return SignedDocument(
             digest="0x" + document.digest.hex(),
-            kind="quote" if is_quote else "trade",
+            kind=document.kind,
             text=dump(document),
             settlement=document.domain.settlement,
-            role=role,
+            role=document.role_of(self._signer.address),
             party=self._signer.address,
         )
 
-    def _act(self, live: _Live, effects: Sequence[Effect]) -> None:
-        for effect in effects:
-            match effect:
-                case Send():
-                    assert self._courier is not None
-                    self._courier.send(effect)
-                case Announce(message):
-                    assert self._peers is not None
-                    self._spawn(self._announce(message))
-                case Price():
-                    self._spawn(self._price(live))
-                case Decide(document):
-                    self._spawn(self._decide(live, document))
-                case Submit(document):
-                    self._spawn(self._submit(live, document))
-                case Void(document):
-                    self._spawn(self._void(live, document))
+    def _act(self, key: str, effects: Sequence[Effect]) -> None:
+        assert self._acting is not None, "the engine has not been loaded"
+        self._acting.act(key, effects)
 
-    async def _announce(self, request: Request) -> None:
-        assert self._peers is not None
-        try:
-            await self._peers.announce(request)
-        except PeerSettleError as error:
-            _log.warning("a request could not be announced", request=request.request_id, why=error.message)
+    def _living(self, key: str) -> Negotiation | None:
+        live = self._live.get(key)
+        return None if live is None else live.state
 
-    async def _price(self, live: _Live) -> None:
-        state = live.state
-        if not isinstance(state, MakerState) or state.phase is not MakerPhase.PRICING:
-            return
-        now = self._clock.now()
-        if self._quoter is None:
-            await self._later(live, Declined("no_maker", "this node makes no prices", now))
-            return
-        if self._quoter.is_slow:
-            event = await asyncio.to_thread(self._quoter.price, state, now)
-        else:
-            event = self._quoter.price(state, now)
-        if isinstance(event, Offered):
-            # Counted before anybody else is answered, not when it is on disk.
-            self._promises.reserve(live.key, state.request, event)
-        await self._later(live, event)
-        if isinstance(event, Offered) and (live.state is None or live.state.is_over or live.is_doubtful):
-            self._promises.drop(live.key)
-
-    async def _decide(self, live: _Live, document: Document) -> None:
-        state = live.state
-        if isinstance(state, MakerState) and state.phase is MakerPhase.LAST_LOOK and self._quoter is not None:
-            decide, now = self._quoter.decide, self._clock.now()
-            if self._quoter.is_slow:
-                event = await asyncio.to_thread(decide, state, document, now)
-            else:
-                event = decide(state, document, now)
-            await self._later(live, event)
-
-    async def _submit(self, live: _Live, document: Document) -> None:
-        try:
-            # In a thread of its own: those that wait their turn must not take all the threads there are.
-            loop = asyncio.get_running_loop()
-            tx_hash = await loop.run_in_executor(self._submitting, self._settler.submit, document)
-        except NotNow as error:
-            await self._later(live, Refused(error.code, error.message[:500], self._clock.now()))
-        except PeerSettleError as error:
-            _log.warning("the chain was not reached", why=error.message)
-            await self._later(live, Refused("unreachable", error.message[:500], self._clock.now()))
-        else:
-            await self._later(live, Submitted(tx_hash, self._clock.now()))
-            self._watch.wake()
-
-    async def _void(self, live: _Live, document: Document) -> None:
-        while live.key in self._live:
-            try:
-                loop = asyncio.get_running_loop()
-                await loop.run_in_executor(self._submitting, self._settler.cancel, document)
-            except PeerSettleError as error:
-                _log.warning("an offer could not be cancelled on chain yet", why=error.message)
-                await self._clock.sleep(_VOID_AGAIN)
-            else:
-                return
-
-    async def _later(self, live: _Live, event: Event) -> None:
+    async def _tell(self, key: str, event: Event) -> None:
         """An event of our own. Where it cannot be written down it has not happened."""
+        live = self._live.get(key)
+        if live is None:
+            return
         try:
             await self._handle(live, event)
         except NegotiationError as error:
-            _log.error("an answer does not fit", key=live.key, why=error.message)
+            _log.error("an answer does not fit", key=key, why=error.message)
         except PeerSettleError as error:
-            _log.error("an event is lost", key=live.key, event=type(event).__name__, why=error.message)
+            _log.error("an event is lost", key=key, event=type(event).__name__, why=error.message)
 
     async def _sign(self, document: Document) -> bytes:
-        message = document.swap if isinstance(document, Quote) else document.trade
         # A remote signer is asked over a socket that blocks.
-        return await asyncio.to_thread(sign_message, self._signer, document.domain, message)
+        return await asyncio.to_thread(sign_message, self._signer, document.domain, document.message)
 
     def _find(self, key: str) -> _Live:
         live = self._live.get(key)
@@ -511,32 +424,16 @@ class Engine:
         self._timers.set(live.key, None if live.state.is_over else live.state.due)
 
     async def _ring(self, key: str) -> None:
-        live = self._live.get(key)
-        if live is None:
-            self._timers.set(key, None)
+        if key in self._live:
+            await self._tell(key, Ticked(self._clock.now()))
         else:
-            await self._later(live, Ticked(self._clock.now()))
-
-    async def _seen(self, key: str, seen: Seen) -> None:
-        live = self._live.get(key)
-        if live is not None:
-            await self._later(live, seen)
+            self._timers.set(key, None)
 
     async def _resume(self, documents: Sequence[Document]) -> None:
         try:
             await asyncio.to_thread(self._settler.resume, documents)
         except PeerSettleError as error:
             _log.warning("the chain was not reached", why=error.message)
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("a task failed", exc_info=error)
 
 
 def _begins(event: Event) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from peersettle.rfq import TakerState
 from peersettle.service.metrics import MetricSet
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class _Reading(Collector):
         )
         counts: dict[tuple[str, str], int] = {}
         for state in self._node.engine.live().values():
-            side = "taker" if hasattr(state, "answers") else "maker"
+            side = "taker" if isinstance(state, TakerState) else "maker"
             counts[side, state.status] = counts.get((side, state.status), 0) + 1
         for labels, count in counts.items():
             live.add_metric(labels, count)

@@ -8,9 +8,11 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import structlog
+
 from peersettle.bindings.settling import ENDED, SettlementDesk, is_used
 from peersettle.chain.events import settled_in
-from peersettle.errors import NotSettleable, PeerSettleError, Reverted, RpcUnavailable
+from peersettle.errors import NotSettleable, PeerSettleError, Reverted, RpcError
 from peersettle.rfq import Standing
 from peersettle.store import SettlementStatus
 from peersettle.trades import Document, Problem, Quote
@@ -29,6 +31,7 @@ _MOST_BLOCKS: Final = 2_000
 _AGAIN: Final = 32
 """Blocks before the last look that are looked at again: a reorganisation may have changed them."""
 _MOST_KNOWN: Final = 10_000
+_log = structlog.get_logger("peersettle.node")
 
 
 class NotNow(PeerSettleError):
@@ -83,7 +86,6 @@ class Settler:
 
         Raises:
             NotNow: something stands in the way; it may go away.
-            RpcUnavailable: the node does not answer.
         """
         with self._alone():
             try:
@@ -92,10 +94,11 @@ class Settler:
                 first = next((item for item in error.problems if isinstance(item, Problem)), None)
                 code = first.code.name.lower() if first else "unsettleable"
                 raise NotNow(code, "; ".join(problem.explain() for problem in error.problems)) from error
-            except RpcUnavailable:
-                raise
             except Reverted as error:
                 raise NotNow("reverted", error.message) from error
+            except RpcError as error:  # says where our node is, and maybe its key
+                _log.warning("the chain was not reached", why=error.message)
+                raise NotNow("unreachable", "our node does not answer, or refuses; the log says more") from error
             except PeerSettleError as error:
                 raise NotNow("failed", error.message) from error
         return record.tx_hash if record is not None else sent[-1].tx_hash
@@ -152,7 +155,7 @@ class Settler:
             if record is not None and record.status.has_settled:
                 final = record.status is SettlementStatus.FINALIZED
                 sights[digest] = Sight(Standing.FINAL if final else Standing.INCLUDED, record.tx_hash)
-            elif head.timestamp > _deadline(document) + CERTAIN:
+            elif head.timestamp > document.deadline + CERTAIN:
                 late.append(document)
             else:
                 sights[digest] = Sight(Standing.WAITING)
@@ -196,7 +199,3 @@ class Settler:
             if len(self._known) > _MOST_KNOWN:
                 del self._known[next(iter(self._known))]
         return self._known[tx_hash]
-
-
-def _deadline(document: Document) -> int:
-    return document.swap.deadline if isinstance(document, Quote) else document.trade.deadline

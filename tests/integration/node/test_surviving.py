@@ -9,6 +9,7 @@ from tests.integration.node.strategies import ETHER, USD, Fixed
 from tests.integration.node.waiting import quoted, settled, until
 
 from peersettle.errors import StoreError
+from peersettle.node.settler import NotNow
 from peersettle.rfq import DealPhase, Side
 
 
@@ -58,7 +59,7 @@ def test_what_a_taker_accepts_and_never_submits_the_maker_submits(scene, two):
             await settled(taking, key)
 
     def never(document):  # noqa: ARG001 (the settler's signature)
-        raise StoreError("nothing is submitted here")
+        raise NotNow("failed", "nothing is submitted here")
 
     asyncio.run(run())
     assert moved(scene, taker) == (ETHER, -2_000 * USD)
