@@ -12,9 +12,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from peersettle.risk._series import payoff
 from peersettle.risk.books import MOST_UNITS, Assessment, Book, Books, SeriesTable, Snapshot
-from peersettle.risk.instruments import Kind, expiry
+from peersettle.risk.instruments import Kind, expiry, payoff
 from peersettle.risk.margin import Health, MarginAccount
 from peersettle.types import WAD
 

@@ -13,7 +13,7 @@ from peersettle.errors import InvalidField
 from peersettle.risk import _layout as layout
 from peersettle.risk._scenarios import LANE_ZERO, LANES, Arrays, Curve, arrays, curve_of, forward_arrays
 from peersettle.risk._snapshot import RECEIVABLE, WINDOW, WINDOW_EPOCH_AGE, Snapshot
-from peersettle.risk.instruments import LAST_STRIKE, Kind, date_text, expiry
+from peersettle.risk.instruments import LAST_STRIKE, Kind, date_text, expiry, payoff
 
 Ints = NDArray[np.int64]
 
@@ -106,14 +106,6 @@ class SeriesTable:
         if not len(ascending) or not np.array_equal(ascending[found], series):
             raise InvalidField("series", "a position", "is in none of the table's series")
         return (len(ascending) - 1 - found).astype(np.int32)
-
-
-def payoff(series: int, price: int, tick: int) -> int:
-    """What one unit pays its holder at a price, wad; of a forward perhaps less than nothing."""
-    gain = price - (series >> 2 & LAST_STRIKE) * tick
-    if series & 3 == Kind.FORWARD:
-        return gain
-    return max(-gain if series & 3 == Kind.PUT else gain, 0)
 
 
 def curve(snapshot: Snapshot, day: int) -> Curve | None:

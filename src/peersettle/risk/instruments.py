@@ -269,6 +269,14 @@ def expiry_time(day: int) -> datetime:
     return datetime.fromtimestamp(expiry(day), UTC)
 
 
+def payoff(series: int, price: int, tick: int) -> int:
+    """What one unit pays its holder at a price, wad; of a forward perhaps less than nothing."""
+    gain = price - (series >> 2 & LAST_STRIKE) * tick
+    if series & 3 == Kind.FORWARD:
+        return gain
+    return max(-gain if series & 3 == Kind.PUT else gain, 0)
+
+
 def _ticks(market: Market, text: str) -> int:
     if _STRIKE.fullmatch(text) is None:
         raise InvalidField("strike", text, "give a positive decimal number")

@@ -14,11 +14,11 @@ from peersettle.errors import InvalidField
 from peersettle.risk._book import UNIT, Book
 from peersettle.risk._exposures import Exposure, days_without_smile, exposures
 from peersettle.risk._scenarios import LANES, MOVES
-from peersettle.risk._series import SeriesTable, payoff
+from peersettle.risk._series import SeriesTable
 from peersettle.risk._snapshot import BEYOND, DEAD, UNUSABLE, Reading, Snapshot
 from peersettle.risk.assessments import Assessment
 from peersettle.risk.books import MOST_UNITS, Books, requirements
-from peersettle.risk.instruments import CASH_ID, SERIES_BITS, expiry
+from peersettle.risk.instruments import CASH_ID, SERIES_BITS, expiry, payoff
 from peersettle.types import WAD, uint
 
 __all__ = [

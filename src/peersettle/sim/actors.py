@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from peersettle.errors import InputError
 from peersettle.keeper.estimates import estimate
 from peersettle.risk.books import Books, SeriesTable, Snapshot
-from peersettle.risk.instruments import MOST_LOTS, Instrument, Kind, Market, next_day
+from peersettle.risk.instruments import MOST_LOTS, Instrument, Kind, Market, next_day, payoff
 from peersettle.signing import KeySigner
 from peersettle.sim.scenario import Scenario
 from peersettle.types import WAD, Account, Address, keccak
@@ -263,8 +263,6 @@ def _needed(
 
 def _values(table: SeriesTable) -> list[float]:
     """What one lot is worth, in whole settlement currency."""
-    from peersettle.risk._series import payoff
-
     snapshot = table.snapshot
     marks = table.marks.tolist()
     return [
