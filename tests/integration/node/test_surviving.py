@@ -113,9 +113,11 @@ def test_a_reorganisation_after_inclusion_is_followed_by_both(scene, two):
             sides = ((taking, key), (making, f"{key}:taker"))
             for node, name in sides:
                 await settled(node, name)
+            scene.chain.request("evm_setAutomine", False)  # what was dropped stays out until both have seen it
             scene.chain.request("anvil_reorg", 1, [])
             for node, name in sides:
                 await until(lambda n=node, k=name: n.engine.state(k), lambda s: s.deal.phase is not DealPhase.SETTLED)
+            scene.chain.request("evm_setAutomine", True)
             scene.chain.request("evm_mine")
             for node, name in sides:
                 await settled(node, name, 15)
