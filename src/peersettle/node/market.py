@@ -70,8 +70,6 @@ class MarketDesk:
         Raises:
             ChainError: the node does not answer.
         """
-        if self._margin is not None:
-            await asyncio.to_thread(_warm)
         await asyncio.to_thread(self._read_tokens)
         await self._refresh(surfaces=True)
 
@@ -223,13 +221,6 @@ class MarketDesk:
         except ChainError:
             return None  # it must be refreshed first
         return int(health.equity) - int(health.initial)
-
-
-def _warm() -> None:
-    """Load the kernels, which takes a second, before the first request waits for it."""
-    from peersettle.pricing import black76
-
-    black76.greeks(1.0, 1.0, 1.0, 1.0, True)
 
 
 def _expiries(now: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""Black-76 on arrays, compiled by numba on the first call and kept in numba's cache. Import only where it is called.
+"""Black-76 on arrays.
 
 Loops have no branch and call no library, so that LLVM computes several options at once. Every array is contiguous, of
 one dimension and of one length; outputs come last. For each option, with m the lower and M the higher of forward and
@@ -15,35 +15,15 @@ computed with 40 digits and more.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from peersettle.pricing._compiling import inlined, kernel
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-_OPTIONS: Final[dict[str, Any]] = {"fastmath": {"contract"}, "error_model": "numpy", "nogil": True}
-"""Of fast mathematics only fused multiplication and addition: the rest would break NaN and the splitting in _exp."""
-
-
-def kernel(function: Function) -> Function:
-    """A loop over arrays, compiled; kept on disk too, wherever a folder for it can be written."""
-    try:
-        kept: Function = njit(cache=True, **_OPTIONS)(function)
-    except RuntimeError:  # numba finds no folder to write to
-        kept = njit(**_OPTIONS)(function)
-    return kept
-
-
-def inlined(function: Function) -> Function:
-    """A step of a kernel, compiled into it: a call would keep the loop from being vectorised."""
-    into: Function = njit(forceinline=True, **_OPTIONS)(function)
-    return into
-
 
 _NAN: Final = math.nan
 _PEAK: Final = 1 / math.sqrt(2 * math.pi)  # of the normal density
@@ -134,7 +114,7 @@ def _exp(y: float) -> float:
 def _parts(f: float, k: float, t: float, sigma: float) -> tuple[float, float, float, float, float, float]:
     """Root of years, inverse of v, d1, E, N(-|d1|) and E R(e2) of the head of this module."""
     low, high = (f, k) if f < k else (k, f)
-    root = math.sqrt(t)
+    root = np.sqrt(t)
     v = sigma * root
     inverse = 1.0 / v
     c = _log_ratio(high, low) * (_HUGE if inverse > _HUGE else inverse)
@@ -221,7 +201,7 @@ def _posed(
     x = _log_ratio(high, low)
     x = x if known else 1.0
 
-    bend = math.sqrt(2.0 * x)
+    bend = np.sqrt(2.0 * x)
     numerator, denominator = _mills_fraction(bend)
     middle = 0.5 - numerator / denominator  # c at the inflection
     below = c < middle
@@ -230,13 +210,13 @@ def _posed(
     target = target + _LOG_LIFT if lifted & below else target
 
     ceiling = _log_ratio(1.0, middle if middle > _TINY else _TINY)
-    share = math.sqrt(ceiling / target)
+    share = np.sqrt(ceiling / target)
     curve = share * (1.0 - share)
-    first = x / (bend * math.sqrt(2.0 * ceiling))
+    first = x / (bend * np.sqrt(2.0 * ceiling))
     last = 2.0 * ceiling * middle / (bend * _PEAK)
     outer = bend * (share * share + first * curve) / (1.0 + (first + last - 2.0) * curve)
-    inner = 1.7678 * (math.sqrt(1.2732 + 3.2 * target) - 1.1284)
-    guess = outer if below else math.sqrt(bend * bend + inner * inner)
+    inner = 1.7678 * (np.sqrt(1.2732 + 3.2 * target) - 1.1284)
+    guess = outer if below else np.sqrt(bend * bend + inner * inner)
     return known, -1.0 if below else 1.0, x, target, 0.0 if below else bend, bend if below else _WIDEST, guess
 
 
@@ -257,7 +237,7 @@ def _halley(v: float, side: float, x: float, target: float) -> tuple[float, floa
     reached = 0.5 * a * a + _log_ratio(1.0, mills)
     rate = _PEAK / mills
     ratio = reached / target
-    error = 1.0 - math.sqrt(ratio) if below else ratio - 1.0
+    error = 1.0 - np.sqrt(ratio) if below else ratio - 1.0
     newton = error * (2.0 * reached if below else target) / rate
     curvature = side * rate - d1 * e2 * inverse + (1.5 * rate / reached if below else 0.0)
     damping = 1.0 - 0.5 * newton * curvature
@@ -303,4 +283,4 @@ def implied_volatility(
                 break
         for j in range(count):
             found = known[j] & (settled[j] | (top[j] - bottom[j] < _CLOSE * top[j]))
-            volatility[start + j] = guess[j] / math.sqrt(years[start + j]) if found else _NAN
+            volatility[start + j] = guess[j] / np.sqrt(years[start + j]) if found else _NAN

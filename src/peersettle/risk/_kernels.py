@@ -1,4 +1,4 @@
-"""The sums of many books over one market's risk arrays, compiled by numba. Import only where it is called.
+"""The sums of many books over one market's risk arrays.
 
 The contract moves four lanes at once in 56-bit fields; here each lane is its own 64-bit sum, without a bias. With the
 bounds that `books` holds, nothing overflows.
@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from peersettle.pricing._kernels import inlined, kernel
+from peersettle.pricing._compiling import inlined, kernel
 from peersettle.risk._layout import (
     ASSET_WHEN_LONG,
     ASSET_WHEN_SHORT,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.pricing.compiling import WAYS, running
 from tests.unit.risk.scene import EXAMPLES, SPOT, changed, grid, staged
 
 from peersettle.errors import InvalidField, Reverted
@@ -201,7 +202,10 @@ def test_every_book_is_assessed_as_by_the_specification(state):
     @settings(max_examples=EXAMPLES // 4)
     @given(st.lists(books(everything), min_size=1, max_size=6))
     def agree(held):
-        table, found = assess_all(snapshot, held)
+        with running(WAYS[1]):
+            table, found = assess_all(snapshot, held)
+        with running(WAYS[0]):
+            assert list(assess_all(snapshot, held)[1]) == list(found)
         assert table.computed == ()
         for book, ours in zip(held, found, strict=True):
             theirs = scene.risk.assess(3, as_spec(book), scene.now)
