@@ -43,7 +43,7 @@ _LOOK_EVERY: Final = 0.02
 _KIN: Final[dict[str, type[PeerSettleError]]] = {
     "InvalidField": InputError,
     "NotFound": NotFound,
-    "NotSettleable": CameToNothing,
+    "NotSettleable": CameToNothing,  # checked before it was signed
 }
 """What is built from parts, or is not the errors' own, by what it is told as."""
 _START: Final = "start one: peersettle node --key NAME"

@@ -21,7 +21,7 @@ class NotFound(InputError):
 
 
 class CameToNothing(PeerSettleError):
-    """What was accepted has not settled, and will not."""
+    """What was accepted, or was to be, has not settled and will not."""
 
     exit_code = 4
 

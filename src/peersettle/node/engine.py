@@ -187,16 +187,18 @@ class Engine:
         await self._handle(self._find(key), Wanted(peer, self._clock.now()))
 
     async def accept(self, key: str, peer: str, number: int, choice: int) -> TakerState:
-        """Accept an alternative of an offer: signed here, written down, told to the maker, and settled.
+        """Accept an alternative of an offer: checked and signed here, written down, told to the maker, and settled.
 
         Raises:
-            NegotiationError: it is not on offer any more. SignerError: the signer refuses.
+            NegotiationError: it is not on offer any more. NotSettleable: it would not settle; nothing is signed.
+            RpcError: the chain does not answer. SignerError: the signer refuses.
         """
         live = self._find(key)
         state = live.state
         if not isinstance(state, TakerState):
             raise NegotiationError(f"{key} is a request of somebody else's")
         document = state.document(peer, number, choice)
+        await asyncio.to_thread(self._settler.check, document)
         signature = await self._sign(document)
         await self._handle(live, Accepted(peer, number, choice, signature, self._clock.now()))
         assert isinstance(live.state, TakerState)

@@ -15,7 +15,7 @@ from peersettle.chain.events import settled_in
 from peersettle.errors import NotSettleable, PeerSettleError, Reverted, RpcError
 from peersettle.rfq import Standing
 from peersettle.store import SettlementStatus
-from peersettle.trades import Document, Problem, Quote
+from peersettle.trades import Document, Problem, ProblemCode, Quote
 
 if TYPE_CHECKING:
     from peersettle.chain.client import Chain
@@ -31,6 +31,16 @@ _MOST_BLOCKS: Final = 2_000
 _AGAIN: Final = 32
 """Blocks before the last look that are looked at again: a reorganisation may have changed them."""
 _MOST_KNOWN: Final = 10_000
+_OF_SENDING: Final = frozenset(
+    {
+        ProblemCode.SUBMITTER,
+        ProblemCode.SIGNATURE,
+        ProblemCode.TAKER,
+        ProblemCode.NATIVE,
+        ProblemCode.VALUE,
+    }
+)
+"""These say who has signed and who sends: a document that is still to be signed has them."""
 _log = structlog.get_logger("peersettle.node")
 
 
@@ -80,6 +90,17 @@ class Settler:
         self._seen_to: int | None = None
         self._seen_head = ""
         self._known: dict[str, tuple[bytes, ...]] = {}
+
+    def check(self, document: Document) -> None:
+        """Look before we sign it: could it settle now, whoever sends it?
+
+        Raises:
+            NotSettleable: one of the parties has not, or has not allowed, what it is to give; or it is too late.
+            RpcError: the node does not answer.
+        """
+        found = self._desk.problems(document, self._signer.address)
+        if problems := [problem for problem in found if problem.code not in _OF_SENDING]:
+            raise NotSettleable(problems)
 
     def submit(self, document: Document) -> str:
         """Send what settles it, unless that is done or on its way; the transaction's hash.

@@ -6,7 +6,7 @@ import pytest
 from tests.integration.node.strategies import ETHER, USD, Fixed
 from tests.integration.node.waiting import quoted, settled, until
 
-from peersettle.errors import NegotiationError
+from peersettle.errors import NegotiationError, NotSettleable
 from peersettle.making import No
 from peersettle.rfq import Side
 
@@ -116,17 +116,47 @@ def test_a_decline_says_why(scene, two):
     asyncio.run(run())
 
 
-def test_an_allowance_withdrawn_after_signing_is_told_to_both(scene, two):
+def test_an_allowance_withdrawn_after_signing_is_told_to_both(scene, two, monkeypatch):
     maker, taker = two
 
     async def run():
         async with scene.node(maker, "maker") as making, scene.node(taker, "taker") as taking:
+
+            def withdrawn_first(document):
+                making._settler._sender.send(scene.token("WETH").approve(scene.deployment.settlement, 0))
+                return submit(document)
+
+            submit = taking._settler.submit
+            monkeypatch.setattr(taking._settler, "submit", withdrawn_first)
             key = await taking.engine.request(scene.request(taker), ["maker"])
             peer, offer = await quoted(taking, key)
-            making._settler._sender.send(scene.token("WETH").approve(scene.deployment.settlement, 0))
             await taking.engine.accept(key, peer, offer.number, 0)
             for node, name in ((taking, key), (making, f"{key}:taker")):
                 state = await until(lambda n=node, k=name: n.engine.state(k), lambda s: s.deal and s.deal.problem)
                 assert "has allowed 0 of the 1 WETH needed" in state.deal.problem
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("last_look", [False, True])
+@pytest.mark.parametrize(
+    ("whose", "symbol", "lacking"), [("maker", "WETH", "0 of the 1 WETH"), ("taker", "USD", "0 of the 2000 USD")]
+)
+def test_nothing_is_signed_that_would_not_settle(scene, two, whose, symbol, lacking, last_look):
+    maker, taker = two
+
+    async def run():
+        async with scene.node(maker, "maker") as making, scene.node(taker, "taker") as taking:
+            key = await taking.engine.request(scene.request(taker, last_look=last_look), ["maker"])
+            peer, offer = await quoted(taking, key)
+            party = {"maker": making, "taker": taking}[whose]
+            party._settler._sender.send(scene.token(symbol).approve(scene.deployment.settlement, 0))
+            with pytest.raises(NotSettleable, match=f"has allowed {lacking} needed"):
+                await taking.engine.accept(key, peer, offer.number, 0)
+            assert taking.engine.state(key).accepted is None
+            assert making.engine.state(f"{key}:taker").status == "offered"
+            party._settler._sender.send(scene.token(symbol).approve(scene.deployment.settlement, 10**24))
+            await taking.engine.accept(key, peer, offer.number, 0)
+            await settled(taking, key)
 
     asyncio.run(run())

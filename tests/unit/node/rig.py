@@ -44,6 +44,9 @@ class Chainless:
     def cancel(self, document):
         pass
 
+    def check(self, document):
+        pass
+
     def submit(self, document):
         return "0x" + bytes(document.digest).hex()
 
@@ -133,7 +136,7 @@ class Stranger:
         }
         return Request(**{**fields, **changes})
 
-    async def hears(self, kind, count: int = 1, seconds: float = 10.0):
+    async def hears(self, kind, count: int = 1, seconds: float = 30.0):
         async with asyncio.timeout(seconds):
             while sum(isinstance(item, kind) for item in self.heard) < count:
                 await asyncio.sleep(0.01)
