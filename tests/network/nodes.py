@@ -12,7 +12,7 @@ from peersettle.network.libp2p import Libp2pOptions, Libp2pTransport, contact_of
 SIGNERS = {"taker": TAKER, "maker": MAKER}
 
 
-async def until(condition, seconds=15.0):
+async def until(condition, seconds=40.0):
     """Wait for what needs real sockets."""
     end = time.monotonic() + seconds
     while not condition():

@@ -19,7 +19,7 @@ async def served(node):
     ready = asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(serve(create_app(node, TOKEN), ("127.0.0.1", 0), ready.set_result))
     try:
-        async with Peer(await asyncio.wait_for(ready, 10), TOKEN) as peer:
+        async with Peer(await asyncio.wait_for(ready, 30), TOKEN) as peer:
             yield peer
     finally:
         serving.cancel()

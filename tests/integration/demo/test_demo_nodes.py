@@ -124,7 +124,7 @@ def test_a_node_that_dies_is_missed_at_once(world):
         began = time.monotonic()
         with pytest.raises(Deviation, match="the maker's node has ended"):
             nodes.maker.until("0" * 32, lambda change: change)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20
 
 
 def test_a_node_that_is_not_to_be_stopped_is_killed(world, monkeypatch):

@@ -128,7 +128,7 @@ def test_a_node_that_is_away_for_a_while_ends_nothing(scene):
                 while scene.auction.auction(seller.account).started_at:
                     await asyncio.sleep(0.02)
 
-        asyncio.run(asyncio.wait_for(runs(), 30))
+        asyncio.run(asyncio.wait_for(runs(), 60))
     assert scene.ratio(seller.account) > 1.1
 
 
@@ -226,7 +226,7 @@ def test_a_websocket_serves_requests_and_tells_of_blocks(scene):
     url = scene.chain.url.replace("http://", "ws://")
     with (
         connect(url, expect_chain_id=scene.chain.chain_id) as chain,
-        scene.keeper(keeper, chain=chain, url=url, poll=20) as daemon,
+        scene.keeper(keeper, chain=chain, url=url, poll=90) as daemon,
     ):
 
         async def runs():
@@ -238,4 +238,4 @@ def test_a_websocket_serves_requests_and_tells_of_blocks(scene):
                 while scene.auction.auction(seller.account).started_at == 0:
                     await asyncio.sleep(0.02)
 
-        asyncio.run(asyncio.wait_for(runs(), 15))  # polling alone would take longer
+        asyncio.run(asyncio.wait_for(runs(), 60))  # polling alone would take longer

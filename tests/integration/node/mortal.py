@@ -68,7 +68,7 @@ async def take(node, other):
                 node.signer.address,
                 (Item(weth, ETHER, to_taker=True),),
                 usd,
-                int(time.time()) + 60,
+                int(time.time()) + 600,
             )
             key = await node.engine.request(request, [other])
         await accept(node, key)
@@ -110,7 +110,7 @@ async def main():
             KeySigner(bytes.fromhex(config["key"])),
             store,
             Libp2pTransport(Libp2pOptions(home / "peer.key", listen)),
-            strategy=Fixed() if config["makes"] else None,
+            strategy=Fixed(life=300) if config["makes"] else None,
             names={"other": other} if other else {},
         )
         original = node._new_writer

@@ -14,7 +14,7 @@ from tests.integration.node.strategies import ETHER, USD
 from peersettle.store import SettlementStatus, Store
 
 ROOT = Path(__file__).parents[3]
-PATIENCE = 40.0
+PATIENCE = 90.0
 STEPS = [
     (side, f"{step}:{when}")
     for side, steps in (
@@ -50,7 +50,8 @@ class Process:
         }
         self.process.stdin.write(json.dumps(config).encode() + b"\n")
         self.process.stdin.flush()
-        threading.Thread(target=self._read, daemon=True).start()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
 
     def _read(self):
         for line in self.process.stdout:
@@ -84,6 +85,7 @@ class Process:
     def end(self):
         self.process.kill()
         self.process.wait()
+        self.reader.join(PATIENCE)
         self.process.stdin.close()
         self.process.stdout.close()
 

@@ -269,8 +269,8 @@ def run(world):
 
             serving = asyncio.create_task(serve(world.app, ("127.0.0.1", 0), is_ready))
             try:
-                await asyncio.wait_for(ready.wait(), 10)
-                return await asyncio.wait_for(work(), 30)
+                await asyncio.wait_for(ready.wait(), 30)
+                return await asyncio.wait_for(work(), 90)
             finally:
                 world.node.engine.hub.tell(None)
                 serving.cancel()

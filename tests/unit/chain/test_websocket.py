@@ -115,7 +115,7 @@ def test_of_each_block_it_is_told_and_else_time_decides():
 
     async def waits(url, poll):
         async with Heads(poll, url) as heads:
-            await asyncio.wait_for(heads.wait(), 5)
+            await asyncio.wait_for(heads.wait(), 20)
 
     with listening(Teller()) as url:
         asyncio.run(waits(url, 60))

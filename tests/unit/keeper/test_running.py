@@ -42,7 +42,7 @@ def run(daemon, until, **options):
         with suppress(asyncio.CancelledError):
             await task
 
-    asyncio.run(asyncio.wait_for(runs(), 10))
+    asyncio.run(asyncio.wait_for(runs(), 40))
 
 
 def test_pauses_grow_while_looks_fail_and_begin_anew_when_one_succeeds(monkeypatch):

@@ -120,7 +120,7 @@ class World:
             if task.done():
                 break
             await self.clock.advance(0.5)
-        return await asyncio.wait_for(task, 1)
+        return await asyncio.wait_for(task, 10)
 
 
 @asynccontextmanager
