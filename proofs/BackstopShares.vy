@@ -61,12 +61,15 @@ def check_a_withdrawal_takes_nothing_from_others(assets: uint80):
 
 
 @external
-def check_who_comes_pays_for_its_shares(cash: int128, assets: uint120, watched: address):
+def check_who_comes_pays_for_its_shares(cash: int128, assets: uint120, watched: address, example: bool):
     pools._place_cash(pools.POOL, cash)
     self._assume_no_inventory()
     supply: uint256 = self._supply()
     others: uint256 = self._balance(watched)
     own: uint256 = self._balance(pools.Q)
+    if example:
+        self._assume_plain(cash, supply)
+        cheats._assume(assets == 2**60)
     cheats._assume(own <= supply)
     cheats._assume(supply < 2**128)
     cheats._send_as(pools.P)
@@ -82,7 +85,7 @@ def check_who_comes_pays_for_its_shares(cash: int128, assets: uint120, watched: 
 
 @external
 def check_who_leaves_gave_notice_and_gives_up_its_shares(
-    now: uint40, cash: int128, amount: uint120, sender: address, watched: address
+    now: uint40, cash: int128, amount: uint120, sender: address, watched: address, example: bool
 ):
     cheats._at(convert(now, uint256))
     pools._place_cash(pools.POOL, cash)
@@ -93,6 +96,10 @@ def check_who_leaves_gave_notice_and_gives_up_its_shares(
     asked: pools.Request = staticcall pools.Backstop(pools.BACKSTOP).requests(pools.P)
     cheats._assume(watched != pools.BACKSTOP)
     cheats._assume(asked.ready_at < 2**40)
+    if example:
+        self._assume_plain(cash, supply)
+        cheats._assume(amount == 2**70)
+        cheats._assume(sender == pools.P)
     cheats._send_as(sender)
     assets: uint256 = extcall pools.Backstop(pools.BACKSTOP).redeem(convert(amount, uint256), pools.Q, pools.P)
     left: pools.Request = staticcall pools.Backstop(pools.BACKSTOP).requests(pools.P)
@@ -136,6 +143,13 @@ def _place_pool(worth: uint256, lent: uint256):
 @internal
 def _assume_no_inventory():
     cheats._assume(staticcall pools.Backstop(pools.BACKSTOP).inventory() == 0)
+
+
+@internal
+def _assume_plain(cash: int128, supply: uint256):
+    cheats._assume(cash == 2**80 - 10**18)
+    cheats._assume(supply == 2**80 - 10**18)
+    cheats._assume(staticcall pools.Backstop(pools.BACKSTOP).lent() == 0)
 
 
 @internal

@@ -40,10 +40,15 @@ def check_a_lapsed_auction_can_be_ended(now: uint40, started_at: uint40, insolve
 
 
 @external
-def check_an_auction_ends_when_the_account_has_enough(started_at: uint40, lowest: uint128, stand: auctions.Bounded):
+def check_an_auction_ends_when_the_account_has_enough(
+    started_at: uint40, lowest: uint128, any: auctions.Bounded, example: bool
+):
     """
     @notice Halfway from maintenance to initial margin.
     """
+    stand: auctions.Bounded = any
+    if example:
+        stand = auctions.Bounded(equity=9 * 2**68, maintenance=8 * 2**68, initial=10 * 2**68, rest=0)
     cheats._at(NOW)
     cheats._assume(started_at != 0)
     cheats._assume(2 * auctions._worth(stand) >= convert(stand.maintenance, int256) + convert(stand.initial, int256))

@@ -26,7 +26,10 @@ def check_start_needs_less_than_maintenance(was: uint256, stand: auctions.Bounde
 
 
 @external
-def check_bid_begins_only_below_maintenance(stand: auctions.Bounded, most: uint256, limit: int256):
+def check_bid_begins_only_below_maintenance(any: auctions.Bounded, most: uint256, limit: int256, example: bool):
+    stand: auctions.Bounded = any
+    if example:
+        stand = auctions.Bounded(equity=17 * 2**67, maintenance=2**71, initial=20 * 2**67, rest=0)
     self._place(auctions.BEFORE_EXPIRY, 0, stand, 0)
     cheats._assume(auctions._bids(most, 0, limit))
     cheats._prove(self._is_below(stand))
