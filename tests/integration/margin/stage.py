@@ -126,7 +126,11 @@ class Stage:
 
 
 def build(chain: Chain, sender: TransactionSender, directory: Path, *, listed: bool = True) -> Stage:
-    """Deploy it all; unless `listed` is false the market is listed, priced at 3000, with a surface and a pool."""
+    """Deploy it all; unless `listed` is false the market is listed, priced at 3000, with a surface and a pool.
+
+    The chain's day begins just after an expiry, whatever the time is: the next one comes when a test wants it.
+    """
+    advance_time(chain, expiry(next_day(chain.now())) + 1_800 - chain.now())
     keys = {key.address: key for key in (KeySigner.random() for _ in range(4))}
     deployment = deploy(chain, sender, directory=directory, demo_tokens=DEMO_TOKENS)
     members = ReporterSet.of(3, keys)
