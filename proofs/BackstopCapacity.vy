@@ -82,9 +82,9 @@ def check_a_loan_is_bounded(cash: uint96, wanted: uint96):
 
 
 @external
-def check_reserves_add_up(cash: int128, market: uint8, day: uint8, used: uint256, step: uint256):
+def check_reserves_add_up(cash: int128, market: uint8, day: uint8, wanted: uint256, step: uint256):
     """
-    @notice What is reserved in all grows and shrinks with the reserve of one expiry; there is none of it before its fixing.
+    @notice What is reserved in all grows and shrinks with the reserve of one expiry; there is none of it before the first shortfall.
     """
     pools._place_cash(pools.POOL, cash)
     free: uint256 = pools._free(cash)
@@ -99,7 +99,12 @@ def check_reserves_add_up(cash: int128, market: uint8, day: uint8, used: uint256
         amount: uint256 = extcall pools.Backstop(pools.BACKSTOP).reserve(convert(market, uint256), convert(day, uint256))
         cheats._prove(amount <= free)
     elif step == 1:
-        extcall pools.Backstop(pools.BACKSTOP).release(convert(market, uint256), convert(day, uint256), used)
+        released: uint256 = extcall pools.Backstop(pools.BACKSTOP).release(
+            convert(market, uint256), convert(day, uint256), wanted
+        )
+        cheats._prove(released <= min(wanted, reserve.amount))
+        cheats._prove(released <= convert(max(cash, 0), uint256))
+        cheats._prove(before - released == staticcall pools.Backstop(pools.BACKSTOP).reserved())
     else:
         extcall pools.Backstop(pools.BACKSTOP).lapse(convert(market, uint256), convert(day, uint256))
     after: uint256 = staticcall pools.Backstop(pools.BACKSTOP).reserved()

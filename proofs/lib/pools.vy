@@ -25,7 +25,7 @@ interface Backstop:
     def valuations() -> (uint256, uint256): view
     def lend(account: uint256, wanted: uint256) -> uint256: nonpayable
     def reserve(market: uint256, day: uint256) -> uint256: nonpayable
-    def release(market: uint256, day: uint256, used: uint256): nonpayable
+    def release(market: uint256, day: uint256, wanted: uint256) -> uint256: nonpayable
     def lapse(market: uint256, day: uint256): nonpayable
     def fund(account: uint256, amount: uint256): nonpayable
     def cover(bidder: uint256, amount: uint256) -> uint256: nonpayable

@@ -38,5 +38,5 @@ def reserve(market: uint256, day: uint256) -> uint256:
 
 
 @external
-def release(market: uint256, day: uint256, used: uint256):
-    pass
+def release(market: uint256, day: uint256, wanted: uint256) -> uint256:
+    return min(wanted, self.lent[day])

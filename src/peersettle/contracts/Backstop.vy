@@ -134,13 +134,13 @@ def accrue(account: uint256) -> uint256:
 @external
 def reserve(market: uint256, day: uint256) -> uint256:
     assert msg.sender == LEDGER, "ledger"
-    return expiry_reserves._reserve(market, day, self._free())
+    return expiry_reserves._reserve(market, day, self._free(), loans.lent + loans._interest())
 
 
 @external
-def release(market: uint256, day: uint256, used: uint256):
+def release(market: uint256, day: uint256, wanted: uint256) -> uint256:
     assert msg.sender == LEDGER, "ledger"
-    expiry_reserves._release(market, day, used)
+    return expiry_reserves._release(market, day, min(wanted, self._idle()))
 
 
 # For auctions

@@ -24,9 +24,13 @@ NOTICE: Final = 2 * 86_400
 WINDOW: Final = 2 * 86_400
 """Seconds in which to leave then."""
 RESERVE_PART: Final = 10
-"""A 10th of what is free is reserved for the shortfalls of one expiry."""
+"""A 10th of the pool is reserved for the shortfalls of one expiry."""
 RESERVED_FOR: Final = 3 * 86_400
-"""Seconds after a fixing."""
+"""Seconds after the first shortfall."""
+NEAR: Final = 3
+"""Days before and after an expiry whose reserves may still stand."""
+GRAIN: Final = 10**12
+"""Reserves are multiples of this, so that what rounding leaves over here and there does not show."""
 INVENTORY_PART: Final = 4
 """A quarter of the pool stands behind what it has taken over, at most."""
 INVENTORY: Final = range(1, 9)
@@ -70,6 +74,8 @@ class Backstop(Kept):
     """By market and day."""
     reserved: int = 0
     """All of them."""
+    committed: dict[int, int] = field(default_factory=dict)
+    """By day: what was reserved for all its expiries, used or not."""
     behind: dict[int, int] = field(default_factory=dict)
     """The sub-accounts in use, and what was put behind each."""
     funded: int = 0
@@ -103,18 +109,26 @@ class Backstop(Kept):
         return self.loans.accrue(account, now)
 
     def reserve(self, market: int, day: int, now: int) -> int:
-        """What the pool keeps ready for all shortfalls of an expiry; asked at the first."""
-        amount = self.free() // RESERVE_PART
+        """What the pool keeps ready for all shortfalls of an expiry; asked at the first.
+
+        What was settled before does not change it: loans count as if they had not been made, reserves of the days
+        around as if they had been neither made nor used.
+        """
+        around = sum(self.committed.get(near, 0) for near in range(day - NEAR, day + NEAR + 1))
+        worth = self.free() + self.loans.lent + self.loans.interest(now) + around
+        amount = min(worth // (RESERVE_PART * GRAIN) * GRAIN, self.free())
         self.reserves[market, day] = Reserve(amount, now + RESERVED_FOR)
         self.reserved += amount
+        self.committed[day] = self.committed.get(day, 0) + amount
         return amount
 
-    def release(self, market: int, day: int, used: int) -> None:
-        """This much of a reserve was used."""
+    def release(self, market: int, day: int, wanted: int) -> int:
+        """What of this the reserve still has. The Ledger takes it out of the pool's cash."""
         kept = self.reserves.get((market, day), Reserve())
-        amount = min(used, kept.amount)
+        amount = min(wanted, self.idle(), kept.amount)
         self.reserves[market, day] = replace(kept, amount=kept.amount - amount)
         self.reserved -= amount
+        return amount
 
     @whole_or_not_at_all
     def lapse(self, market: int, day: int, now: int) -> None:

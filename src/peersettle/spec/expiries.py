@@ -49,8 +49,8 @@ class Backstop(Protocol):
         """What the pool keeps ready for all shortfalls of an expiry, wad; asked at the first."""
         ...
 
-    def release(self, market: int, day: int, used: int) -> None:
-        """This much of a reserve was used."""
+    def release(self, market: int, day: int, wanted: int) -> int:
+        """What of this the reserve still has, wad. It is taken out of the pool's cash."""
         ...
 
 
@@ -90,9 +90,10 @@ class SimplePool(Kept):
         self.reserved[market, day] = self.reserve_limit
         return self.reserve_limit
 
-    def release(self, market: int, day: int, used: int) -> None:
-        """Counted, no more."""
-        self.released[market, day] = self.released.get((market, day), 0) + used
+    def release(self, market: int, day: int, wanted: int) -> int:
+        """All of it, counted."""
+        self.released[market, day] = self.released.get((market, day), 0) + wanted
+        return wanted
 
 
 @dataclass(frozen=True)
@@ -355,9 +356,8 @@ class Expiries(Kept):
         cover = pot.shortfall
         if self.shortfalls[expiry] > self.reserves[expiry]:
             cover = pot.shortfall * self.reserves[expiry] // self.shortfalls[expiry]
-        cover = min(cover, self.spendable(self.backstop.account))
+        cover = self.backstop.release(*expiry, cover)
         self.accounts.pay(self.backstop.account, -cover)
-        self.backstop.release(*expiry, cover)
         return replace(pot, cash=pot.cash + cover, covered=True)
 
     def pot(self, leg: Leg) -> Pot:

@@ -208,4 +208,5 @@ class LiquidationWorld(LedgerWorld):
         for (market, day), kept in pool.reserves.items():
             first = slot(at["reserves"], market << 14 | day)
             words |= {first: kept.amount, first + 1: kept.until}
+        words |= {slot(at["committed"], day): amount for day, amount in pool.committed.items()}
         return words

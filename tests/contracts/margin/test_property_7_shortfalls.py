@@ -15,6 +15,8 @@ from tests.contracts.margin.sale import Sale
 from tests.contracts.margin.stage import DAY, EVERYWHERE, FORWARD, WAD, Refused, day_of
 from tests.contracts.margin.walk import pot
 
+from peersettle.spec.backstop import GRAIN
+
 COVERED = Rule("Ledger", "modules/expiries.vy", "    pot.cash += cover\n")
 DUE = 35 * WAD
 """A lot, at a fixing of 6,500."""
@@ -65,7 +67,7 @@ class Ruin:
 @pytest.mark.parametrize("sold", [0, 0.3])
 def test_haircuts_are_the_shortfall_exactly(sale: Sale, sold: float) -> None:
     ruin = Ruin(sale, sold)
-    reserve = sale.pooled("capital") // 10
+    reserve = sale.pooled("capital") // (10 * GRAIN) * GRAIN
     gained = ruin.settle((1, 0, 2, 5, 3, 4))
     found = pot(sale.stage, ruin.item)
     missing = sum(lots * DUE - gained[one] for one, lots in zip(ruin.buyers, (6_000, 4_000), strict=True))
@@ -104,7 +106,7 @@ def test_the_property_fails_without_the_rule(sale: Sale) -> None:
     """The pool pays, and nobody is paid."""
     planted(sale.stage, COVERED)
     ruin = Ruin(sale, 0)
-    reserve = sale.pooled("capital") // 10
+    reserve = sale.pooled("capital") // (10 * GRAIN) * GRAIN
     gained = ruin.settle(tuple(range(6)))
     missing = sum(lots * DUE - gained[one] for one, lots in zip(ruin.buyers, (6_000, 4_000), strict=True))
     assert missing - (pot(sale.stage, ruin.item)["shortfall"] - reserve) >= reserve

@@ -59,9 +59,10 @@ def reserve(market: uint256, day: uint256) -> uint256:
 
 
 @external
-def release(market: uint256, day: uint256, used: uint256):
+def release(market: uint256, day: uint256, wanted: uint256) -> uint256:
     assert msg.sender == LEDGER, "ledger"
-    self.released[(market << 14) | day] += used
+    self.released[(market << 14) | day] += wanted
+    return wanted
 
 
 @external

@@ -143,7 +143,7 @@ def fixed(sale):
     return day
 
 
-def test_a_tenth_of_what_is_free_is_reserved_for_an_expiry(sale, fixed):
+def test_a_tenth_of_the_pool_is_reserved_for_an_expiry(sale, fixed):
     assert sale.pooled("reserved") == sale.pooled("reserves", fixed)[0] == POOL * WAD // 10
     assert sale.pooled("capital") == POOL * WAD * 9 // 10
     assert sale.pooled("valuations") == (POOL * WAD * 9 // 10, POOL * WAD)
@@ -173,8 +173,8 @@ def test_what_is_reserved_is_not_lent_nor_paid_out(sale):
 
 def test_what_was_used_of_a_reserve_is_released(sale, fixed):
     ledger = sale.stage.ledger.address
-    assert sale.pooled("release", 0, fixed, 30_000 * WAD, sender=ledger) is None
+    assert sale.pooled("release", 0, fixed, 30_000 * WAD, sender=ledger) == 30_000 * WAD
     assert sale.pooled("reserved") == 70_000 * WAD
-    assert sale.pooled("release", 0, fixed, 80_000 * WAD, sender=ledger) is None
+    assert sale.pooled("release", 0, fixed, 80_000 * WAD, sender=ledger) == 70_000 * WAD
     assert sale.pooled("reserved") == 0
     assert sale.pooled("reserves", fixed)[0] == 0
