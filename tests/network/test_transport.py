@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -78,6 +79,21 @@ def test_both_sides_ask_over_one_connection_and_are_known_to_each_other(tmp_path
             assert await one.ask(Contact(two.contact.peer)) == b"echo hello", "without an address: it is connected"
             assert one.asked == [(two.contact.peer, b"hello")]
             assert two.asked == [(one.contact.peer, b"hello")]
+
+    run(scene())
+
+
+def test_over_ip_version_6(tmp_path):
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError as error:
+        pytest.skip(f"no ::1 here: {error}")
+
+    async def scene():
+        listen = "/ip6/::1/tcp/0"
+        async with Bare(tmp_path / "one", listen=listen) as one, Bare(tmp_path / "two", listen=listen) as two:
+            assert two.contact.addresses[0].startswith("/ip6/::1/tcp/")
+            assert await one.ask(two.contact) == b"echo hello"
 
     run(scene())
 

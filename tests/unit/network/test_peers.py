@@ -100,6 +100,24 @@ def test_a_node_finds_the_others_by_their_presence():
     run(scene())
 
 
+def test_cards_are_made_anew_before_they_expire_and_who_stays_is_spoken_to_for_days():
+    async def scene():
+        async with world(("taker", TAKER), ("maker", MAKER)) as place:
+            await place.clock.advance(6)
+            first = place.nodes["maker"].card
+            for day in range(1, 4):
+                for _ in range(24):  # a card holds for 24 hours
+                    await place.clock.advance(3_600)
+                await settle(500)
+                await place.nodes["taker"].send("maker", request(day))
+            assert len(place.inboxes["maker"].messages) == 3
+            card = place.nodes["maker"].card
+            assert card.expires_at > place.clock.now() > first.expires_at
+            assert place.nodes["taker"].known() == (card,)
+
+    run(scene())
+
+
 def test_find_knows_identities_names_and_addresses():
     async def scene():
         async with world(("maker", MAKER)) as place:
