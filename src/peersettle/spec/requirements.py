@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import groupby
 from typing import Final
 
@@ -51,6 +52,8 @@ RUN_DOWN: Final = DAY
 """A series counts less and less as a hedge in its last day."""
 RECEIVABLE: Final = DAY
 """An unpaid receivable counts for a day from its fixing."""
+_KEPT: Final = 4_096
+"""Words that were taken apart and are remembered: in an epoch all accounts share them."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ class Array:
     """What a long and a short are charged beside the lanes."""
 
     @classmethod
+    @lru_cache(_KEPT)
     def of(cls, word: int) -> Array:
         """`epoch 20 | long code 6 | short code 6 | mark 28 | 14 lanes of 14` bits, from the top."""
         lanes = lanes_of(word)
@@ -355,6 +359,7 @@ def payoff(snapshot: Snapshot, series: int, price: int) -> int:
             return gain
 
 
+@lru_cache(_KEPT)
 def lanes_of(word: int) -> tuple[int, ...]:
     """14 lanes of 14 bits from bit 0."""
     return tuple(word >> 14 * i & (1 << 14) - 1 for i in range(LANES))
