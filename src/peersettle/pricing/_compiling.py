@@ -25,6 +25,7 @@ _OPTIONS: Final[dict[str, Any]] = {"fastmath": {"contract"}, "error_model": "num
 _INLINED: Final = "_is_inlined"
 _compiling: Final = threading.RLock()
 _namespaces: Final[dict[str, dict[str, Any]]] = {}
+"""Of modules with a kernel that is compiled: from then on the compiler is there, and all are."""
 
 
 def inlined(function: Function) -> Function:
@@ -50,7 +51,7 @@ class Kernel:
         """Run it, the way that pays."""
         if self._compiled is not None:
             self._compiled(*arguments)
-        elif max(np.size(argument) for argument in arguments) <= FEW:
+        elif not _namespaces and max(np.size(argument) for argument in arguments) <= FEW:
             self.interpreted(*arguments)
         else:
             self.compiled(*arguments)
