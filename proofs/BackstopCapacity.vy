@@ -103,7 +103,6 @@ def check_reserves_add_up(cash: int128, market: uint8, day: uint8, wanted: uint2
             convert(market, uint256), convert(day, uint256), wanted
         )
         cheats._prove(released <= min(wanted, reserve.amount))
-        cheats._prove(released <= convert(max(cash, 0), uint256))
         cheats._prove(before - released == staticcall pools.Backstop(pools.BACKSTOP).reserved())
     else:
         extcall pools.Backstop(pools.BACKSTOP).lapse(convert(market, uint256), convert(day, uint256))

@@ -122,9 +122,10 @@ def check_a_cover_is_at_most_shortfall_and_reserve(pool: uint96):
     expiries._cover(0, SERIES, pot)
     cover: uint256 = expiries.pots[SERIES].cash
     cheats._prove(cover <= 2**60)
+    cheats._prove(cover <= convert(pool, uint256))
     cheats._prove(cover <= reserve)
     cheats._prove(reserve >= 2**62 or cover <= reserve // 4)
-    cheats._prove(accounts._cash(debts.POOL) == convert(pool, int256) - convert(cover, int256))
+    cheats._prove(convert(accounts._cash(debts.POOL), uint256) == convert(pool, uint256) - cover)
     cheats._prove(expiries.pots[SERIES].state == 2)
 
 

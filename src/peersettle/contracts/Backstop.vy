@@ -140,7 +140,7 @@ def reserve(market: uint256, day: uint256) -> uint256:
 @external
 def release(market: uint256, day: uint256, wanted: uint256) -> uint256:
     assert msg.sender == LEDGER, "ledger"
-    return expiry_reserves._release(market, day, min(wanted, self._idle()))
+    return expiry_reserves._release(market, day, wanted)
 
 
 # For auctions

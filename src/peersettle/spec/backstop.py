@@ -123,9 +123,9 @@ class Backstop(Kept):
         return amount
 
     def release(self, market: int, day: int, wanted: int) -> int:
-        """What of this the reserve still has. The Ledger takes it out of the pool's cash."""
+        """What of this, which the pool has, its reserve still has, too. The Ledger takes it out of the pool's cash."""
         kept = self.reserves.get((market, day), Reserve())
-        amount = min(wanted, self.idle(), kept.amount)
+        amount = min(wanted, kept.amount)
         self.reserves[market, day] = replace(kept, amount=kept.amount - amount)
         self.reserved -= amount
         return amount

@@ -50,7 +50,7 @@ class Backstop(Protocol):
         ...
 
     def release(self, market: int, day: int, wanted: int) -> int:
-        """What of this the reserve still has, wad. It is taken out of the pool's cash."""
+        """What of this, which the pool has, its reserve still has, too, wad. It is taken out of the pool's cash."""
         ...
 
 
@@ -356,7 +356,7 @@ class Expiries(Kept):
         cover = pot.shortfall
         if self.shortfalls[expiry] > self.reserves[expiry]:
             cover = pot.shortfall * self.reserves[expiry] // self.shortfalls[expiry]
-        cover = self.backstop.release(*expiry, cover)
+        cover = self.backstop.release(*expiry, min(cover, self.spendable(self.backstop.account)))
         self.accounts.pay(self.backstop.account, -cover)
         return replace(pot, cash=pot.cash + cover, covered=True)
 

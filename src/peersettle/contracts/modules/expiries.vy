@@ -332,6 +332,7 @@ def _cover(market: uint256, series: uint256, open: Pot):
     reserve: uint256 = self.reserves[place]
     if whole > reserve:
         cover = cover * reserve // whole
+    cover = min(cover, convert(max(accounts._cash(debts.POOL), 0), uint256))
     cover = extcall debts.BACKSTOP.release(market, series >> 22, cover)
     accounts._pay(debts.POOL, -convert(cover, int256))
     pot.cash += cover
