@@ -15,7 +15,7 @@ from peersettle.chain.events import settled_in
 from peersettle.errors import NotSettleable, PeerSettleError, Reverted, RpcError
 from peersettle.rfq import Standing
 from peersettle.store import SettlementStatus
-from peersettle.trades import Document, Problem, ProblemCode, Quote
+from peersettle.trades import Document, Problem, Quote
 
 if TYPE_CHECKING:
     from peersettle.chain.client import Chain
@@ -31,16 +31,6 @@ _MOST_BLOCKS: Final = 2_000
 _AGAIN: Final = 32
 """Blocks before the last look that are looked at again: a reorganisation may have changed them."""
 _MOST_KNOWN: Final = 10_000
-_OF_SENDING: Final = frozenset(
-    {
-        ProblemCode.SUBMITTER,
-        ProblemCode.SIGNATURE,
-        ProblemCode.TAKER,
-        ProblemCode.NATIVE,
-        ProblemCode.VALUE,
-    }
-)
-"""These say who has signed and who sends: a document that is still to be signed has them."""
 _log = structlog.get_logger("peersettle.node")
 
 
@@ -99,7 +89,7 @@ class Settler:
             RpcError: the node does not answer.
         """
         found = self._desk.problems(document, self._signer.address)
-        if problems := [problem for problem in found if problem.code not in _OF_SENDING]:
+        if problems := [problem for problem in found if not problem.code.is_of_sending]:
             raise NotSettleable(problems)
 
     def submit(self, document: Document) -> str:

@@ -43,6 +43,11 @@ class ProblemCode(IntEnum):
     TAKER = 19
     DRY_RUN = 100
 
+    @property
+    def is_of_sending(self) -> bool:
+        """Whether it says who has signed, or who sends: what is still to be signed has such problems."""
+        return self.name in ("SUBMITTER", "SIGNATURES", "SIGNATURE", "TAKER", "NATIVE", "VALUE")
+
 
 @dataclass(frozen=True, slots=True)
 class TokenInfo:
