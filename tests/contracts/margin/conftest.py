@@ -37,3 +37,9 @@ def sale(sale_stage: Sale) -> Iterator[Sale]:
         boa.env.evm.patch.timestamp = START + 14_400
         yield Sale(sale_stage.stage, sale_stage.depositor)
         del sale_stage.stage.markets[2:]
+
+
+@pytest.fixture
+def bidder(sale: Sale) -> int:
+    """The account of somebody with a million, and nothing else."""
+    return sale.newcomer(10**6)

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from peersettle.cli import demo_nodes
-from peersettle.cli.demo_nodes import MODULE, NodeProcess, Nodes
+from peersettle.cli import demo_process
+from peersettle.cli.demo_nodes import Nodes
+from peersettle.cli.demo_process import MODULE, NodeProcess
 from peersettle.cli.demo_scenes import allow_all_day
 from peersettle.cli.demo_world import Deviation, World, build_world
 from peersettle.rfq import Side
@@ -128,7 +129,7 @@ def test_a_node_that_dies_is_missed_at_once(world):
 
 
 def test_a_node_that_is_not_to_be_stopped_is_killed(world, monkeypatch):
-    monkeypatch.setattr(demo_nodes, "_STOP", 0.2)
+    monkeypatch.setattr(demo_process, "_STOP", 0.2)
     with Nodes(world) as nodes:
         pids = [nodes.maker.pid, nodes.taker.pid]
         os.kill(nodes.maker.pid, signal.SIGSTOP)

@@ -1,5 +1,5 @@
 """The Auction and the Backstop are deployed once for all tests; each plays on them and leaves no trace."""
 
-from tests.contracts.margin.conftest import sale, sale_stage
+from tests.contracts.margin.conftest import bidder, sale, sale_stage
 
-__all__ = ["sale", "sale_stage"]
+__all__ = ["bidder", "sale", "sale_stage"]

@@ -20,11 +20,6 @@ def account(sale):
     return account
 
 
-@pytest.fixture
-def bidder(sale):
-    return sale.newcomer(10**6)
-
-
 def test_a_bid_brings_the_account_halfway_to_initial_margin(sale, account, bidder):
     """(93,580 - 69,340) / (93,580 - 0.12 * 81,374) = 0.28921 of it, which are 2,892 lots; afterwards it has 66,518,
     halfway between 57,842 and 75,195 but for the fraction of a lot that is not sold."""

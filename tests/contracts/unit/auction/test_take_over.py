@@ -17,11 +17,6 @@ def account(sale):
     return account
 
 
-@pytest.fixture
-def bidder(sale):
-    return sale.newcomer(10**6)
-
-
 def test_everything_goes_for_the_mark_at_first(sale, account, bidder):
     """The bidder pays 19,240, the account keeps that less the fee of 2 % of 93,703, and has no positions."""
     pool, equity = sale.cash(sale.pool), sale.standing(account)[0]
