@@ -20,9 +20,9 @@ from peersettle.chain import Chain, DemoToken, Deployment
 from peersettle.making import Answer, Book, Inquiry, No, Price, Quotation, Requirement, best, candidates
 from peersettle.network import Contact
 from peersettle.network.libp2p import Libp2pOptions, Libp2pTransport
-from peersettle.node.engine import new_request_id
 from peersettle.node.node import Node
 from peersettle.rfq import Asset, Item, Request, TakerState
+from peersettle.rfq.messages import new_request_id
 from peersettle.store import Store
 from peersettle.trades import LegKind
 

@@ -13,8 +13,8 @@ from peersettle.api.models import NegotiationView, RequestBody
 from peersettle.api.views import Views
 from peersettle.bindings.amounts import token_book
 from peersettle.errors import NegotiationError
-from peersettle.node.engine import new_request_id
 from peersettle.rfq import Negotiation, Request, Side, TakerState
+from peersettle.rfq.messages import new_request_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from random import random
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import structlog
 
@@ -40,6 +40,7 @@ from peersettle.network.wire import (
 )
 from peersettle.rfq import Message, Offer, Request
 from peersettle.service.clock import Clock, SystemClock
+from peersettle.service.tasks import Tasks
 from peersettle.types import Address
 
 OnMessage: TypeAlias = Callable[[str, Message], Awaitable[None]]
@@ -99,7 +100,7 @@ class Peers:
         self._contact = Contact("")
         self._friends: set[str] = set()
         self._answers_newcomer = False
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self.limits = Limits(rules or Rules())
         """Who may say how much, and who is banned: `dump` and `load` keep that over a restart."""
         self.counters: Counter[str] = Counter()
@@ -121,16 +122,13 @@ class Peers:
         except BaseException:
             await self._transport.stop()
             raise
-        self._spawn(self._stay_present())
+        self._tasks.spawn(self._stay_present())
         for contact in self._directory.named():
-            self._spawn(self._stay_acquainted(contact, for_good=True))
+            self._tasks.spawn(self._stay_acquainted(contact, for_good=True))
 
     async def stop(self) -> None:
         """Hang up. May be called twice."""
-        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.close()
         await self._transport.stop()
 
     @property
@@ -266,10 +264,10 @@ class Peers:
     def _welcome(self, card: Card) -> None:
         if not self._answers_newcomer:
             self._answers_newcomer = True
-            self._spawn(self._answer_newcomer())
+            self._tasks.spawn(self._answer_newcomer())
         if len(self._friends) < FRIENDS and card.peer not in self._friends:
             self._friends.add(card.peer)
-            self._spawn(self._stay_acquainted(card.contact, for_good=False))
+            self._tasks.spawn(self._stay_acquainted(card.contact, for_good=False))
 
     async def _answer_newcomer(self) -> None:
         try:
@@ -354,7 +352,7 @@ class Peers:
                 self._check(peer, body.request)
                 if len(self._tasks) >= MAX_PENDING:
                     raise PeerRefused("too many announced requests wait", "busy")
-                self._spawn(self._take_announced(peer, body.request))
+                self._tasks.spawn(self._take_announced(peer, body.request))
         except ProtocolError as error:
             self._count_garbage(peer, error)
             return False
@@ -400,11 +398,6 @@ class Peers:
         if banned:
             self.counters["banned"] += 1
         _log.warning("garbage", peer=peer, error=str(error)[:MAX_TEXT], banned=banned)
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def _account_of(message: Message) -> Address | None:

@@ -12,7 +12,6 @@ import structlog
 from peersettle.errors import PeerSettleError
 from peersettle.node.courier import Courier
 from peersettle.node.settler import NotNow, Settler
-from peersettle.node.tasks import Tasks
 from peersettle.rfq import (
     Announce,
     Decide,
@@ -31,6 +30,7 @@ from peersettle.rfq import (
     Submitted,
     Void,
 )
+from peersettle.service.tasks import Tasks
 
 if TYPE_CHECKING:
     from peersettle.network import Peers

@@ -7,19 +7,16 @@ because of it; what only goes on inside, such as asking the strategy, does not w
 from __future__ import annotations
 
 import asyncio
-import secrets
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from peersettle.errors import NegotiationError, PeerRefused, PeerSettleError
+from peersettle.errors import NegotiationError, PeerSettleError
 from peersettle.node.acting import INWARD, Acting
 from peersettle.node.hub import Change, Hub
 from peersettle.node.promises import Promises, Uncounted
-from peersettle.node.tasks import Tasks
+from peersettle.node.roll import MOST_OVER, Live, Roll
 from peersettle.node.timers import Timers
 from peersettle.node.watch import ChainWatch
 from peersettle.rfq import (
@@ -42,6 +39,7 @@ from peersettle.rfq import (
 )
 from peersettle.rfq.negotiation import begun, key_of, read_back
 from peersettle.service.clock import Clock, SystemClock
+from peersettle.service.tasks import Tasks
 from peersettle.signing import sign_message
 from peersettle.store import Entry
 from peersettle.store.records import SignedDocument
@@ -56,26 +54,7 @@ if TYPE_CHECKING:
     from peersettle.store import Store
     from peersettle.store.writer import GroupWriter
 
-MOST_OF_PEER: Final = 500
-"""Requests of one peer that are not over; more are refused."""
-MOST_LIVE: Final = 20_000
-_MOST_OVER: Final = 20_000
-"""Negotiations that are over and not forgotten: a request that comes again late is not a new one."""
 _log = structlog.get_logger("peersettle.node")
-
-
-@dataclass
-class _Live:
-    """A negotiation that is not over."""
-
-    key: str
-    side: Side
-    peer: str
-    state: Negotiation | None = None
-    number: int = 0
-    is_doubtful: bool = False
-    """What is on disk may be less, or more, than what is here."""
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Engine:
@@ -106,9 +85,7 @@ class Engine:
         self._quoter = quoter
         self._clock = clock or SystemClock()
         self._promises: Promises = promises or Uncounted()
-        self._of_peer: Counter[str] = Counter()
-        self._live: dict[str, _Live] = {}
-        self._over: dict[str, None] = {}
+        self._roll = Roll()
         self._timers = Timers(self._clock)
         self._watch = ChainWatch(settler, self.live, self._tell, self._clock)
         self._tasks = Tasks()
@@ -130,8 +107,8 @@ class Engine:
             state=self._living,
             tell=self._tell,
         )
-        over = await asyncio.to_thread(self._store.negotiations.list, limit=_MOST_OVER, is_over=True)
-        self._over.update((record.key, None) for record in reversed(over))
+        over = await asyncio.to_thread(self._store.negotiations.list, limit=MOST_OVER, is_over=True)
+        self._roll.end(*(record.key for record in reversed(over)))
         unfinished = await asyncio.to_thread(self._store.negotiations.unfinished, self._chain_id)
         for record, texts in unfinished:
             try:
@@ -139,18 +116,15 @@ class Engine:
             except Exception:  # one that cannot be read must not keep the others from going on
                 _log.exception("a negotiation cannot be read back", key=record.key)
                 continue
-            live = _Live(record.key, Side(record.side), record.peer, state, record.last_number + 1)
-            self._live[record.key] = live
-            if live.side is Side.MAKER:
-                self._of_peer[live.peer] += 1
+            live = self._roll.add(Live(record.key, Side(record.side), record.peer, state, record.last_number + 1))
             self._set_timer(live)
             self._promises.note(Change(live.key, live.side, state, event_of(texts[-1])))
 
     async def start(self) -> None:
         """Go on with what is not finished."""
-        watched = [document for live in self._live.values() if live.state for document in live.state.watched()]
+        watched = [document for live in self._roll if live.state for document in live.state.watched()]
         self._tasks.spawn(self._resume(watched))
-        for live in list(self._live.values()):
+        for live in self._roll:
             if live.state is not None:
                 self._act(live.key, live.state.resumed())
         self._tasks.spawn(self._timers.run(self._ring))
@@ -172,9 +146,9 @@ class Engine:
             StoreError: it could not be written down; nobody was asked.
         """
         key = key_of(Side.TAKER, request.request_id)
-        if key in self._live:
+        if self._roll.get(key) is not None:
             return key
-        live = self._live[key] = _Live(key, Side.TAKER, "")
+        live = self._roll.add(Live(key, Side.TAKER, ""))
         await self._handle(live, Begun(request, tuple(peers), self._clock.now()))
         return key
 
@@ -220,9 +194,8 @@ class Engine:
         Raises:
             NegotiationError: there is none.
         """
-        live = self._live.get(key)
-        if live is not None and live.state is not None:
-            return live.state
+        if (state := self._living(key)) is not None:
+            return state
         texts = self._store.negotiations.events(key)
         if not texts:
             raise NegotiationError(f"there is no negotiation {key}")
@@ -230,7 +203,7 @@ class Engine:
 
     def live(self) -> dict[str, Negotiation]:
         """All that are not over."""
-        return {key: live.state for key, live in self._live.items() if live.state is not None}
+        return {live.key: live.state for live in self._roll if live.state is not None}
 
     # What peers say
 
@@ -241,21 +214,18 @@ class Engine:
             ProtocolError, PeerRefused: as the negotiation says. StoreError: it could not be written down.
         """
         event = Received(peer, message, self._clock.now())
-        mine = self._live.get(key_of(Side.TAKER, message.request_id))
+        mine = self._roll.get(key_of(Side.TAKER, message.request_id))
         if mine is not None and not isinstance(message, Request):
             await self._handle(mine, event)
             return
         key = key_of(Side.MAKER, message.request_id, peer)
-        live = self._live.get(key)
+        live = self._roll.get(key)
         if live is None:
-            if key in self._over:
+            if self._roll.is_over(key):
                 return  # whatever this is, it comes too late
             if not isinstance(message, Request) and await self._is_over(key, message.request_id):
                 return
-            if self._of_peer[peer] >= MOST_OF_PEER or len(self._live) >= MOST_LIVE:
-                raise PeerRefused("too many requests of yours, or of all, are not over", code="busy")
-            live = self._live.setdefault(key, _Live(key, Side.MAKER, peer))
-            self._of_peer[peer] += 1
+            live = self._roll.admit(key, peer)
         try:
             await self._handle(live, event)
         finally:
@@ -269,11 +239,11 @@ class Engine:
         found = [await asyncio.to_thread(self._store.negotiations.get, key) for key in keys]
         return any(record is not None for record in found)
 
-    async def _handle(self, live: _Live, event: Event) -> None:
+    async def _handle(self, live: Live, event: Event) -> None:
         # Whole, even where the caller is cancelled: what is on disk must be done.
         await asyncio.shield(asyncio.ensure_future(self._step(live, event)))
 
-    async def _step(self, live: _Live, event: Event) -> None:
+    async def _step(self, live: Live, event: Event) -> None:
         async with live.lock:
             if live.is_doubtful:
                 await self._read_again(live)
@@ -281,7 +251,7 @@ class Engine:
                 self._forget_unborn(live)
                 return
             if live.state is not None and live.state.is_over:
-                self._forget(live)
+                self._roll.end(live.key)
                 return
             if live.state is None:
                 state, effects = begun(event)
@@ -298,7 +268,7 @@ class Engine:
             live.state = state
             self._set_timer(live)
             if state.is_over:
-                self._forget(live)
+                self._roll.end(live.key)
             self._watch.wake()
             change = Change(live.key, live.side, state, event)
             self._promises.note(change)
@@ -307,33 +277,20 @@ class Engine:
         if is_inward:  # what goes on inside need not wait; whoever told us does
             await self._until(written, live)
 
-    async def _until(self, written: asyncio.Future[None], live: _Live) -> None:
+    async def _until(self, written: asyncio.Future[None], live: Live) -> None:
         try:
             await asyncio.shield(written)
         except BaseException:  # cancelled: it may be on disk, or not
             live.is_doubtful = True
             raise
 
-    def _let_go(self, live: _Live) -> None:
-        if self._live.pop(live.key, None) is not None and live.side is Side.MAKER:
-            self._of_peer[live.peer] -= 1
-            if not self._of_peer[live.peer]:
-                del self._of_peer[live.peer]
-
-    def _forget(self, live: _Live) -> None:
-        """It is over; what is said of it from now on comes too late."""
-        self._let_go(live)
-        self._over[live.key] = None
-        if len(self._over) > _MOST_OVER:
-            del self._over[next(iter(self._over))]
-
-    def _note_failure(self, live: _Live, written: asyncio.Future[None]) -> None:
+    def _note_failure(self, live: Live, written: asyncio.Future[None]) -> None:
         if not written.cancelled() and (error := written.exception()) is not None:
             live.is_doubtful = True
             _log.error("an event could not be written down", key=live.key, why=str(error))
             self._tasks.spawn(self._mend(live))
 
-    async def _mend(self, live: _Live) -> None:
+    async def _mend(self, live: Live) -> None:
         """Let go of what has not begun, on disk, after all."""
         async with live.lock:
             if live.is_doubtful:
@@ -344,19 +301,19 @@ class Engine:
             if live.state is None:
                 self._forget_unborn(live)
 
-    def _forget_unborn(self, live: _Live) -> None:
+    def _forget_unborn(self, live: Live) -> None:
         """Its beginning was never written down."""
-        self._let_go(live)
+        self._roll.remove(live)
         self._promises.drop(live.key)
 
-    async def _read_again(self, live: _Live) -> None:
+    async def _read_again(self, live: Live) -> None:
         """After a failure only the disk tells what has happened."""
         texts = await asyncio.to_thread(self._store.negotiations.events, live.key)
         live.state = read_back(event_of(text) for text in texts) if texts else None
         live.number = len(texts)
         live.is_doubtful = False
 
-    def _entry(self, live: _Live, state: Negotiation, event: Event) -> Entry:
+    def _entry(self, live: Live, state: Negotiation, event: Event) -> Entry:
         deal = state.deal
         document = None
         if deal is not None and (live.state is None or live.state.deal is None):
@@ -394,12 +351,12 @@ class Engine:
         self._acting.act(key, effects)
 
     def _living(self, key: str) -> Negotiation | None:
-        live = self._live.get(key)
+        live = self._roll.get(key)
         return None if live is None else live.state
 
     async def _tell(self, key: str, event: Event) -> None:
         """An event of our own. Where it cannot be written down it has not happened."""
-        live = self._live.get(key)
+        live = self._roll.get(key)
         if live is None:
             return
         try:
@@ -413,20 +370,20 @@ class Engine:
         # A remote signer is asked over a socket that blocks.
         return await asyncio.to_thread(sign_message, self._signer, document.domain, document.message)
 
-    def _find(self, key: str) -> _Live:
-        live = self._live.get(key)
+    def _find(self, key: str) -> Live:
+        live = self._roll.get(key)
         if live is None:
             raise NegotiationError(f"negotiation {key} is over: {self.state(key).status}")
         return live
 
     # Time and the chain
 
-    def _set_timer(self, live: _Live) -> None:
+    def _set_timer(self, live: Live) -> None:
         assert live.state is not None
         self._timers.set(live.key, None if live.state.is_over else live.state.due)
 
     async def _ring(self, key: str) -> None:
-        if key in self._live:
+        if self._roll.get(key) is not None:
             await self._tell(key, Ticked(self._clock.now()))
         else:
             self._timers.set(key, None)
@@ -440,8 +397,3 @@ class Engine:
 
 def _begins(event: Event) -> bool:
     return isinstance(event, Begun) or (isinstance(event, Received) and isinstance(event.message, Request))
-
-
-def new_request_id() -> str:
-    """32 hex digits that nobody else has."""
-    return secrets.token_hex(16)

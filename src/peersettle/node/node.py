@@ -20,6 +20,7 @@ from peersettle.node.metrics import NodeMetrics
 from peersettle.node.quoter import Quoter
 from peersettle.node.settler import Settler
 from peersettle.service.clock import Clock, SystemClock
+from peersettle.service.tasks import Tasks
 from peersettle.store.writer import GroupWriter
 from peersettle.types import Account
 
@@ -89,7 +90,7 @@ class Node:
         self._market: MarketDesk | None = None
         self._engine: Engine | None = None
         self._writer: GroupWriter | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = Tasks()
         self._started_at = 0.0
 
     @classmethod
@@ -170,7 +171,7 @@ class Node:
         bans = await asyncio.to_thread(self.store.peers.bans, self._clock.now())
         self.peers.limits.load({ban.peer: ban.until for ban in bans})
         if self._market is not None:
-            self._tasks.append(asyncio.create_task(self._market.run()))
+            self._tasks.spawn(self._market.run())
         await self._engine.load(self.peers)  # before anybody is heard
         await self.peers.start()
         await self._engine.start()
@@ -178,10 +179,7 @@ class Node:
 
     async def stop(self) -> None:
         """Stop in good order. May be called twice."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()
+        await self._tasks.close()
         await self.peers.stop()
         if self._engine is not None:
             await self._engine.stop()

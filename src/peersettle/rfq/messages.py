@@ -9,6 +9,7 @@ Whole numbers are in smallest units; times are Unix seconds by the clock of whoe
 from __future__ import annotations
 
 import re
+import secrets
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeAlias
@@ -326,6 +327,11 @@ Message: TypeAlias = (
     | Submission
     | Trouble
 )
+
+
+def new_request_id() -> str:
+    """32 hex digits that nobody else has."""
+    return secrets.token_hex(16)
 
 
 def shown(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-_log = structlog.get_logger("peersettle.node")
+_log = structlog.get_logger("peersettle.service")
 
 
 class Tasks:
@@ -16,6 +16,9 @@ class Tasks:
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._tasks)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Begin; a failure is logged."""

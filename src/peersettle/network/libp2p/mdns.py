@@ -5,10 +5,9 @@ Source: https://github.com/libp2p/specs/blob/master/discovery/mdns.md
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
 import structlog
 from zeroconf import ServiceStateChange, Zeroconf
@@ -17,6 +16,7 @@ from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZerocon
 from peersettle.errors import InvalidField
 from peersettle.network.libp2p.settings import contact_of
 from peersettle.network.transport import Contact
+from peersettle.service.tasks import Tasks
 
 SERVICE: Final = "_p2p-peersettle._udp.local."
 LOOK_UP_MS: Final = 3_000
@@ -30,7 +30,7 @@ class LocalNetwork:
 
     def __init__(self, ours: Contact, on_found: Callable[[Contact], object]) -> None:
         self._ours, self._on_found = ours, on_found
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._zeroconf: AsyncZeroconf | None = None
         self._browser: AsyncServiceBrowser | None = None
 
@@ -46,9 +46,7 @@ class LocalNetwork:
 
     async def stop(self) -> None:
         """Say so, and listen no more."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.close()
         if self._browser is not None:
             await self._browser.async_cancel()
         if self._zeroconf is not None:
@@ -57,7 +55,7 @@ class LocalNetwork:
 
     def _changed(self, zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange) -> None:
         if state_change is not ServiceStateChange.Removed and len(self._tasks) < MAX_LOOK_UPS:
-            self._spawn(self._look_up(zeroconf, service_type, name))
+            self._tasks.spawn(self._look_up(zeroconf, service_type, name))
 
     async def _look_up(self, zeroconf: Zeroconf, service_type: str, name: str) -> None:
         try:
@@ -70,11 +68,6 @@ class LocalNetwork:
             return
         if contact is not None and contact.peer != self._ours.peer:
             self._on_found(contact)
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def _service(ours: Contact) -> AsyncServiceInfo:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +17,7 @@ from peersettle.network.libp2p.settings import Libp2pOptions
 from peersettle.network.transport import Contact, OnGossip, OnRequest
 from peersettle.network.wire import MAX_GOSSIP
 from peersettle.rfq import MAX_BYTES
+from peersettle.service.tasks import Tasks
 
 if TYPE_CHECKING:
     from peersettle.network.libp2p.host import Host
@@ -41,7 +42,7 @@ class Libp2pTransport:
         self._handlers: tuple[OnRequest, OnGossip] | None = None
         self._numbers = count(1)
         self._answers: set[asyncio.Future[Any]] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._topics: dict[str, None] = {}
         self._kept: dict[str, Contact] = {}
 
@@ -61,7 +62,7 @@ class Libp2pTransport:
             from peersettle.network.libp2p.mdns import LocalNetwork
 
             self._local = LocalNetwork(contact, self._meet)
-            self._spawn(self._local.start())  # seconds, in which nobody else need wait
+            self._tasks.spawn(self._local.start())  # seconds, in which nobody else need wait
         return contact
 
     async def stop(self) -> None:
@@ -70,10 +71,7 @@ class Libp2pTransport:
         if self._bridge is not None:
             await self._bridge.stop(self._tell_stop)
             self._bridge = None
-        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.close()
         if local is not None:
             await local.stop()
 
@@ -145,7 +143,7 @@ class Libp2pTransport:
         if len(self._tasks) >= MAX_TASKS:
             answered(None)
         else:
-            self._spawn(self._answer(peer, data, answered))
+            self._tasks.spawn(self._answer(peer, data, answered))
 
     async def _answer(self, peer: str, data: bytes, answered: Callable[[bytes | None], None]) -> None:
         answer = None
@@ -162,7 +160,7 @@ class Libp2pTransport:
         if len(self._tasks) >= MAX_TASKS:
             told(False)
         else:
-            self._spawn(self._judge(publisher, topic, data, told))
+            self._tasks.spawn(self._judge(publisher, topic, data, told))
 
     async def _judge(self, publisher: str, topic: str, data: bytes, told: Callable[[bool], None]) -> None:
         is_good = False
@@ -191,14 +189,9 @@ class Libp2pTransport:
         if not future.cancelled():
             future.exception()  # nobody may be waiting any more
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     def _meet(self, contact: Contact) -> None:
         """A peer of the local network."""
-        self._spawn(self._greet(contact))
+        self._tasks.spawn(self._greet(contact))
 
     async def _greet(self, contact: Contact) -> None:
         try:
